@@ -1,0 +1,1 @@
+"""One execution of a workflow: engine, records, events."""

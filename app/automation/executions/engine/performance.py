@@ -1,0 +1,131 @@
+"""Performing one node on one host (or once): evaluate, take the right to change, call, and judge."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from nornir.core.task import Result, Task
+
+from app.automation.executions import changes
+from app.automation.executions.changes import Claim
+from app.automation.executions.engine.stopping import Stop
+from app.automation.executions.masks import Masker
+from app.automation.executions.recorder import Recorder
+from app.automation.executions.records import ONCE
+from app.automation.executions.scope import Background
+from app.automation.executions.walk import Course
+from app.automation.workflows import parameters
+from app.core.access import Principal
+from app.core.database import DatabaseThread, patiently
+from inventory.records import HostRecord
+from tasks import context
+from tasks.context import NodeContext
+from tasks.errors import NodeError
+from tasks.node import NodeType
+
+LOCK_WAIT_S = 60.0
+LOCK_POLL_S = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Performance:
+    """Everything that performing a shard's nodes takes."""
+
+    claim: Claim
+    course: Course
+    background: Background
+    actor: Principal
+    recorder: Recorder
+    masker: Masker
+    db: DatabaseThread
+    stop: Stop
+    dry_run: bool
+    given_up: bool
+    outbound_allow: tuple[str, ...]
+
+    def perform_on_host(self, task: Task, node_id: str, scope: Mapping[str, Any]) -> Result:
+        """Run a device or follow node on a host, as the Nornir task ``task``."""
+        host: HostRecord = task.host.record
+        node_type = self.course.type_of(node_id)
+        self._refuse_if_hopeless(node_type)
+        params = parameters.values(self.course.node(node_id), node_type, scope)
+        context.enter(self._context(node_id, host.key, host.name))
+        with self._right_to_change(node_type, host):
+            if node_type.scope == "device":
+                result = node_type.function(task, params=params)
+            else:
+                result = node_type.function(params=params)
+        return _checked(result, node_type)
+
+    def perform_once(self, node_id: str, scope: Mapping[str, Any]) -> Result:
+        """Run a once or follow node for the whole execution."""
+        node_type = self.course.type_of(node_id)
+        self._refuse_if_hopeless(node_type)
+        params = parameters.values(self.course.node(node_id), node_type, scope)
+        surroundings = self._context(node_id, ONCE, "")
+        context.enter(surroundings)
+        if node_type.scope == "once":
+            result = node_type.function(surroundings, params=params)
+        else:
+            result = node_type.function(params=params)
+        return _checked(result, node_type)
+
+    def _refuse_if_hopeless(self, node_type: NodeType) -> None:
+        if self.given_up:
+            raise NodeError("worker_lost", "Several workers died over this; it is not tried again.")
+        if self.dry_run and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
+            raise NodeError("unsupported", f"{node_type.id} cannot say what it would do, so a dry run refuses it.")
+
+    def _context(self, node_id: str, host_key: str, host_name: str) -> NodeContext:
+        return NodeContext(
+            execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": host_name},
+            node_id=node_id,
+            dry_run=self.dry_run,
+            cancelled=self.stop.is_set,
+            before_change=partial(self._intend, node_id, host_key),
+            outbound_allow=self.outbound_allow,
+        )
+
+    def _intend(self, node_id: str, host_key: str, lines: Sequence[str]) -> None:
+        """Record the intent to send lines; raises NodeError when the change is not, or no longer, ours to make."""
+        if self.stop.is_set():
+            raise NodeError("cancelled", "Nothing was sent.")
+        masked = self.masker.value(list(lines))
+        recorded = self.db.run(patiently(lambda: changes.record_intent(self.claim, node_id, host_key, masked)))
+        if not recorded:
+            raise NodeError("cancelled", "Nothing was sent: the execution was cancelled, or another worker took over.")
+        self.recorder.intents.add((host_key, node_id))
+
+    @contextmanager
+    def _right_to_change(self, node_type: NodeType, host: HostRecord) -> Iterator[None]:
+        if not node_type.changes_device or self.dry_run:
+            yield
+            return
+        self._take_lock(host)
+        try:
+            yield
+        finally:
+            self.db.run(patiently(lambda: changes.release_lock(self.claim, host.key)))
+
+    def _take_lock(self, host: HostRecord) -> None:
+        give_up_at = time.monotonic() + LOCK_WAIT_S
+        while not self.db.run(patiently(lambda: changes.take_lock(self.claim, host.key))):
+            if self.stop.is_set():
+                raise NodeError("cancelled", "Nothing was sent.")
+            if time.monotonic() > give_up_at:
+                raise NodeError(
+                    "busy", f"Another change has held {host.name} for {LOCK_WAIT_S:.0f} s. Nothing was sent; try later."
+                )
+            self.stop.wait(LOCK_POLL_S)
+
+
+def _checked(result: Any, node_type: NodeType) -> Result:
+    checked = result if isinstance(result, Result) else Result(host=None, result=result)
+    branch = getattr(checked, "branch", None)
+    is_open = bool(node_type.open_triggers and branch and branch.startswith(node_type.open_triggers))
+    if branch is not None and branch not in node_type.triggers and not is_open:
+        raise NodeError("internal", f"{node_type.id} took the branch {branch!r}, which it does not declare.")
+    return checked

@@ -1,0 +1,55 @@
+"""Outputs at rest: small ones beside their result, large ones once, under their hash, compressed."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
+import zstandard
+
+from app.core import database
+
+INLINE_BYTES = 64 * 1024
+
+
+class StoredOutput(msgspec.Struct, frozen=True):
+    """A node's outputs ready to be written: inline JSON, or the hash of a blob and the blob itself."""
+
+    inline: str | None
+    hash: str | None = None
+    size_bytes: int = 0
+    blob: bytes = b""
+
+
+def pack(outputs: Mapping[str, Any] | None) -> StoredOutput:
+    """Encode outputs; what JSON cannot hold is written as text."""
+    if outputs is None:
+        return StoredOutput(None)
+    encoded = msgspec.json.encode(outputs, enc_hook=str)
+    if len(encoded) <= INLINE_BYTES:
+        return StoredOutput(encoded.decode().replace("\\u0000", "\\ufffd"))
+    return StoredOutput(
+        inline=None,
+        hash=hashlib.sha256(encoded).hexdigest(),
+        size_bytes=len(encoded),
+        blob=zstandard.compress(encoded, 3),
+    )
+
+
+async def store_blobs(outputs: Collection[StoredOutput]) -> None:
+    """Write the blobs that are not there yet, inside the caller's transaction."""
+    blobs = {output.hash: output for output in outputs if output.hash is not None}
+    if blobs:
+        await database.execute_many(
+            "INSERT INTO output_blobs (hash, size_bytes, body, created_at) VALUES ($1, $2, $3, now()) "
+            "ON CONFLICT (hash) DO NOTHING",
+            [(key, blobs[key].size_bytes, blobs[key].blob) for key in sorted(blobs)],
+        )
+
+
+async def load_blobs(hashes: Collection[str]) -> dict[str, Any]:
+    """Return the outputs stored under some hashes."""
+    if not hashes:
+        return {}
+    rows = await database.fetch("SELECT hash, body FROM output_blobs WHERE hash = ANY($1)", list(hashes))
+    return {row["hash"]: msgspec.json.decode(zstandard.decompress(row["body"])) for row in rows}

@@ -1,0 +1,203 @@
+"""The recorder: a Nornir processor that judges every node's end and writes it, batch by batch, from one thread."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
+from uuid import UUID
+
+from nornir.core.inventory import Host
+from nornir.core.task import AggregatedResult, MultiResult, Result, Task
+
+from app.automation.executions import records
+from app.automation.executions.masks import Masker
+from app.automation.executions.records import ONCE, NodeRecord, NodeStart
+from app.automation.executions.statuses import judge
+from app.automation.executions.walk import Course
+from app.core.clock import now
+from app.core.database import DatabaseThread, patiently
+from inventory.records import HostRecord
+from tasks.errors import NodeError
+
+BATCH_ROWS = 500
+BATCH_WAIT_S = 0.01
+BACKLOG_ROWS = 5000
+"""How much may wait to be written before the devices' threads are made to wait too."""
+
+
+class RecorderFailed(Exception):
+    """Results could not be written; the shard is left to whoever claims it next."""
+
+
+class Recorder:
+    """Writes what happens in one shard, in order; ``close`` returns when everything is committed."""
+
+    def __init__(
+        self,
+        execution_id: UUID,
+        course: Course,
+        database: DatabaseThread,
+        masker: Masker,
+        on_commit: Callable[[], None],
+    ) -> None:
+        self.execution_id = execution_id
+        self.course = course
+        self.ended: dict[tuple[str, str], NodeRecord] = {}
+        self.intents: set[tuple[str, str]] = set()
+        self.cancelled: Callable[[], bool] = lambda: False
+        self._database = database
+        self._masker = masker
+        self._on_commit = on_commit
+        self._backlog: queue.Queue[NodeRecord | NodeStart | None] = queue.Queue(BACKLOG_ROWS)
+        self._failure: BaseException | None = None
+        self._begun: dict[tuple[str, str], float] = {}
+        self._writer = threading.Thread(target=self._write_batches, name="recorder", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._writer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._backlog.put(None)
+        self._writer.join()
+        self._raise_failure()
+
+    def start(self, node_id: str, host: HostRecord | None) -> None:
+        """Note that a node begins on a host (or once)."""
+        key, name, _ = _identity(host)
+        self._begun[key, node_id] = time.monotonic()
+        self._put(NodeStart(node_id, key, name))
+
+    def end(self, node_id: str, host: HostRecord | None, result: Result) -> NodeRecord:
+        """Judge and record how a node ended on a host (or once)."""
+        key, name, device_id = _identity(host)
+        error = _error_of(result, self.course.type_of(node_id).id)
+        verdict = judge(error, intended=(key, node_id) in self.intents, cancelled=self.cancelled())
+        duration_s = time.monotonic() - self._begun.pop((key, node_id), time.monotonic())
+        record = NodeRecord(
+            node_id=node_id,
+            host_key=key,
+            host_name=name,
+            device_id=device_id,
+            status=verdict.status,
+            handled=verdict.status == "failed" and self.course.handles_failure(node_id),
+            branch=getattr(result, "branch", None),
+            outputs=self._masker.value(result.result) if isinstance(result.result, Mapping) else None,
+            error_class=verdict.error_class,
+            message=self._masker.text(verdict.message),
+            changed=bool(result.changed),
+            diff=self._masker.text(result.diff or ""),
+            started_at=now(),
+            duration_ms=round(duration_s * 1000),
+        )
+        return self._keep(record)
+
+    def skip(self, node_id: str, host: HostRecord | None) -> NodeRecord:
+        """Record that no edge to a node was taken on a host."""
+        key, name, device_id = _identity(host)
+        return self._keep(
+            NodeRecord(
+                node_id=node_id, host_key=key, host_name=name, device_id=device_id, status="skipped", started_at=now()
+            )
+        )
+
+    def leave_unknown(self, node_id: str, host: HostRecord | None, lines: Sequence[str]) -> NodeRecord:
+        """Record a change that another attempt had begun and never reported."""
+        key, name, device_id = _identity(host)
+        return self._keep(
+            NodeRecord(
+                node_id=node_id,
+                host_key=key,
+                host_name=name,
+                device_id=device_id,
+                status="unknown",
+                error_class="worker_lost",
+                message="The worker died after it began to send this, so nobody knows how much took effect. "
+                "It was not sent again: look at the device.",
+                outputs={"lines": self._masker.value(list(lines))},
+                started_at=now(),
+            )
+        )
+
+    def task_started(self, task: Task) -> None:
+        """Take no note: the execution's start is recorded when its first shard is claimed."""
+
+    def task_completed(self, task: Task, result: AggregatedResult) -> None:
+        """Take no note: the stage's end is recorded in the transaction that ends the shard."""
+
+    def task_instance_started(self, task: Task, host: Host) -> None:
+        """Take no note: a host enters a stage by its first node."""
+
+    def task_instance_completed(self, task: Task, host: Host, result: MultiResult) -> None:
+        """Take no note: a host leaves a stage by its last node."""
+
+    def subtask_instance_started(self, task: Task, host: Host) -> None:
+        """Note that a node begins on a host."""
+        if _is_node(task):
+            self.start(task.name, host.record)
+
+    def subtask_instance_completed(self, task: Task, host: Host, result: MultiResult) -> None:
+        """Record how a node ended on a host; what it ran as subtasks of its own is its own affair."""
+        if _is_node(task):
+            self.end(task.name, host.record, result[0])
+
+    def _keep(self, record: NodeRecord) -> NodeRecord:
+        self.ended[record.host_key, record.node_id] = record
+        self._put(record)
+        return record
+
+    def _put(self, item: NodeRecord | NodeStart) -> None:
+        self._raise_failure()
+        self._backlog.put(item)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise RecorderFailed(f"Results could not be written: {self._failure}") from self._failure
+
+    def _write_batches(self) -> None:
+        open_ended = True
+        while open_ended:
+            batch, open_ended = self._next_batch()
+            if not batch or self._failure is not None:
+                continue
+            try:
+                self._database.run(patiently(lambda batch=batch: records.write(self.execution_id, batch)))  # type: ignore[misc]
+                self._on_commit()
+            except Exception as error:  # noqa: BLE001 — the writer's door: kept, and raised in the shard's thread
+                self._failure = error
+
+    def _next_batch(self) -> tuple[list[NodeRecord | NodeStart], bool]:
+        batch: list[NodeRecord | NodeStart] = []
+        item = self._backlog.get()
+        until = time.monotonic() + BATCH_WAIT_S
+        while item is not None:
+            batch.append(item)
+            if len(batch) >= BATCH_ROWS:
+                return batch, True
+            try:
+                item = self._backlog.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                return batch, True
+        return batch, False
+
+
+def _is_node(task: Task) -> bool:
+    return task.parent_task is not None and task.parent_task.parent_task is None
+
+
+def _identity(host: HostRecord | None) -> tuple[str, str, UUID | None]:
+    if host is None:
+        return ONCE, "", None
+    return host.key, host.name, UUID(host.id) if host.id else None
+
+
+def _error_of(result: Result, node_type: str) -> BaseException | None:
+    if result.exception is not None:
+        return result.exception
+    if result.failed:
+        return NodeError("internal", f"{node_type} reported a failure without saying why.")
+    if result.result is not None and not isinstance(result.result, Mapping):
+        kind = type(result.result).__name__
+        return NodeError("internal", f"{node_type} returned {kind}; a node returns a dict of its outputs.")
+    return None

@@ -1,0 +1,179 @@
+"""Results in PostgreSQL: written in batches with their counters and events, and read back when a walk resumes."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.automation.executions import events, outputs
+from app.automation.executions.events import Event
+from app.automation.executions.statuses import COUNTER, ResultStatus
+from app.core import database
+from app.core.clock import uuid7
+
+ONCE = "-"
+"""The host key of what runs once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeRecord:
+    """What a node did on one host."""
+
+    node_id: str
+    host_key: str
+    host_name: str
+    status: ResultStatus
+    started_at: datetime
+    device_id: UUID | None = None
+    handled: bool = False
+    branch: str | None = None
+    outputs: Mapping[str, Any] | None = None
+    error_class: str = ""
+    message: str = ""
+    changed: bool = False
+    diff: str = ""
+    duration_ms: int = 0
+
+    def error(self) -> dict[str, str] | None:
+        """Return the error as expressions and answers show it."""
+        return {"class": self.error_class, "message": self.message} if self.error_class else None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStart:
+    """A node begins on a host."""
+
+    node_id: str
+    host_key: str
+    host_name: str
+
+
+INSERT = """
+INSERT INTO device_results (
+    id, execution, node_id, host_key, device_id, device_name, iteration, attempt, status, handled, branch,
+    outputs, output_hash, error_class, error_message, changed, diff, started_at, duration_ms)
+SELECT id, $2, node_id, host_key, device_id, device_name, '', 1, status, handled, branch,
+    outputs::jsonb, output_hash, error_class, error_message, changed, diff, started_at, duration_ms
+FROM unnest($1::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::bool[], $9::text[],
+    $10::text[], $11::text[], $12::text[], $13::text[], $14::bool[], $15::text[], $16::timestamptz[], $17::int[])
+    AS new(id, node_id, host_key, device_id, device_name, status, handled, branch,
+    outputs, output_hash, error_class, error_message, changed, diff, started_at, duration_ms)
+ON CONFLICT ON CONSTRAINT device_results_once_uq DO NOTHING
+RETURNING node_id, host_key
+"""
+
+
+async def write(execution_id: UUID, batch: Sequence[NodeRecord | NodeStart]) -> None:
+    """Commit a batch in one transaction; what was written before (a commit cut off) is neither doubled nor counted."""
+    results = [item for item in batch if isinstance(item, NodeRecord)]
+    async with database.transaction():
+        await database.execute("SELECT 1 FROM executions WHERE id = $1 FOR UPDATE", execution_id)
+        fresh = await _insert(execution_id, results)
+        await _count(execution_id, [record for record in results if (record.node_id, record.host_key) in fresh])
+        await _mark_started(execution_id, {item.node_id for item in batch})
+        await events.append(
+            execution_id,
+            [event_of(item) for item in batch if isinstance(item, NodeStart) or (item.node_id, item.host_key) in fresh],
+        )
+
+
+def event_of(item: NodeRecord | NodeStart) -> Event:
+    """Return the event that tells of a node's start or end on a host."""
+    where = {"node_id": item.node_id, "device": item.host_name, "host_key": item.host_key}
+    scope = "node" if item.host_key == ONCE else "device"
+    if isinstance(item, NodeStart):
+        return Event(f"{scope}.started", where)
+    ended = {
+        **where,
+        "status": item.status,
+        "branch": item.branch,
+        "changed": item.changed,
+        "error": item.error(),
+        "handled": item.handled,
+        "duration_ms": item.duration_ms,
+    }
+    return Event(f"{scope}.{'skipped' if item.status == 'skipped' else 'finished'}", ended)
+
+
+async def load(
+    execution_id: UUID, node_ids: Collection[str], host_keys: Collection[str] | None, *, with_outputs: Collection[str]
+) -> list[dict[str, Any]]:
+    """Return results of some nodes (of some hosts, or all), with the outputs of those nodes that need them."""
+    rows = await database.fetch(
+        """
+        SELECT node_id, host_key, device_name, status, handled, branch, error_class, error_message,
+            CASE WHEN node_id = ANY($4) THEN outputs END AS outputs,
+            CASE WHEN node_id = ANY($4) THEN output_hash END AS output_hash
+        FROM device_results
+        WHERE execution = $1 AND node_id = ANY($2) AND ($3::text[] IS NULL OR host_key = ANY($3))
+        """,
+        execution_id,
+        list(node_ids),
+        None if host_keys is None else list(host_keys),
+        list(with_outputs),
+    )
+    blobs = await outputs.load_blobs({row["output_hash"] for row in rows if row["output_hash"]})
+    for row in rows:
+        inline = row["outputs"]
+        row["outputs"] = msgspec.json.decode(inline) if inline else blobs.get(row["output_hash"] or "")
+        row["error"] = {"class": row["error_class"], "message": row["error_message"]} if row["error_class"] else None
+    return rows
+
+
+async def _insert(execution_id: UUID, results: Sequence[NodeRecord]) -> set[tuple[str, str]]:
+    if not results:
+        return set()
+    packed = [outputs.pack(record.outputs) for record in results]
+    await outputs.store_blobs(packed)
+    rows = await database.fetch(
+        INSERT,
+        [uuid7() for _ in results],
+        execution_id,
+        [record.node_id for record in results],
+        [record.host_key for record in results],
+        [record.device_id for record in results],
+        [record.host_name for record in results],
+        [record.status for record in results],
+        [record.handled for record in results],
+        [record.branch for record in results],
+        [output.inline for output in packed],
+        [output.hash for output in packed],
+        [record.error_class for record in results],
+        [_storable(record.message) for record in results],
+        [record.changed for record in results],
+        [_storable(record.diff) for record in results],
+        [record.started_at for record in results],
+        [record.duration_ms for record in results],
+    )
+    return {(row["node_id"], row["host_key"]) for row in rows}
+
+
+async def _count(execution_id: UUID, results: Sequence[NodeRecord]) -> None:
+    counts: dict[tuple[str, str], int] = {}
+    for record in results:
+        for counter in (COUNTER[record.status], *(["handled"] if record.handled else [])):
+            counts[record.node_id, counter] = counts.get((record.node_id, counter), 0) + 1
+    for (node_id, counter), count in sorted(counts.items()):
+        await database.execute(
+            f"UPDATE node_executions SET {counter} = {counter} + $3 WHERE execution = $1 AND node_id = $2",  # noqa: S608 — counter is one of our own column names
+            execution_id,
+            node_id,
+            count,
+        )
+
+
+async def _mark_started(execution_id: UUID, node_ids: Collection[str]) -> None:
+    await database.execute(
+        "UPDATE node_executions SET started_at = now() "
+        "WHERE execution = $1 AND node_id = ANY($2) AND started_at IS NULL",
+        execution_id,
+        list(node_ids),
+    )
+
+
+def _storable(text: str) -> str:
+    """Replace NUL, which PostgreSQL's text cannot hold."""
+    return text.replace("\x00", "\ufffd")

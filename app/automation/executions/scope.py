@@ -1,0 +1,117 @@
+"""What expressions can see: the names in scope of a node, per host or once."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from app.automation.executions.walk import Course, Walk
+from app.automation.workflows.parameters import referred
+from app.automation.workflows.validation import node_names
+from app.core.clock import now
+from inventory.records import HostRecord
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+@dataclass(frozen=True)
+class Background:
+    """What is the same for every node of an execution: its own facts, the workflow's, trigger and variables."""
+
+    execution: Mapping[str, Any]
+    workflow: Mapping[str, Any]
+    trigger: Mapping[str, Any]
+    variables: Mapping[str, Any]
+
+
+def referenced_nodes(course: Course, node_ids: Sequence[str]) -> set[str]:
+    """Return the nodes whose outputs some nodes need: named in an expression, or at the far end of a data edge."""
+    names = node_names(course.definition)
+    wanted = {
+        names[name]
+        for node_id in node_ids
+        for reference in referred(course.node(node_id), course.type_of(node_id))
+        if (name := reference.node or reference.name) in names
+    }
+    for node_id in node_ids:
+        wanted |= {edge.source for edge in course.definition.incoming(node_id) if edge.source_handle}
+    return wanted | {node_id for node_id in course.plan.scopes if course.type_of(node_id).sets_variables}
+
+
+def host_scope(
+    course: Course, walk: Walk, node_id: str, background: Background, host: HostRecord, views: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Build the scope of a node on a host; ``views`` are the nodes behind it, as ``node_view`` makes them."""
+    return {**_scope(course, walk, node_id, background, views), "host": msgspec.to_builtins(host)}
+
+
+def once_scope(
+    course: Course, walk: Walk, node_id: str, background: Background, views: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Build the scope of a once node; its views of device nodes are those ``fleet_view`` makes."""
+    return _scope(course, walk, node_id, background, views)
+
+
+def node_view(status: str, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what an expression sees of a node that ran here: ``outputs``, ``status``, ``error``."""
+    return {"status": status, "outputs": dict(outputs or {}), "error": error}
+
+
+def fleet_view(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a once node sees of a device node: ``results``, ``succeeded`` and ``failed`` hosts."""
+    return {
+        "results": list(results),
+        "succeeded": [result["host"] for result in results if result["status"] == "success"],
+        "failed": [result["host"] for result in results if result["status"] in {"failed", "unknown"}],
+    }
+
+
+def _scope(
+    course: Course, walk: Walk, node_id: str, background: Background, views: Mapping[str, Any]
+) -> dict[str, Any]:
+    present = now()
+    named = {name: views[meant] for name, meant in node_names(course.definition).items() if meant in views}
+    short = {name: view.get("outputs", view) for name, view in named.items() if _IDENTIFIER.match(name)}
+    return {
+        **short,
+        "nodes": named,
+        "input": _inputs(course, walk, node_id, background, views),
+        "trigger": background.trigger,
+        "variables": {**background.variables, **_set_variables(course, views)},
+        "workflow": background.workflow,
+        "execution": background.execution,
+        "settings": {},
+        "now": present,
+        "today": present.date(),
+    }
+
+
+def _set_variables(course: Course, views: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for node_id in course.plan.scopes:
+        if node_id in views and course.type_of(node_id).sets_variables:
+            values |= views[node_id].get("outputs", {})
+    return values
+
+
+def _inputs(
+    course: Course, walk: Walk, node_id: str, background: Background, views: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Collect ``input.<handle>`` from the data edges that were taken; behind a failure, ``input.error``."""
+    collecting = {handle.name for handle in course.type_of(node_id).inputs if handle.many}
+    inputs: dict[str, Any] = {name: [] for name in collecting}
+    for edge in walk.taken(node_id):
+        view = views.get(edge.source, {})
+        outputs = background.trigger if edge.source == course.plan.trigger else view.get("outputs", view)
+        if edge.source_handle in outputs:
+            name = edge.target_handle or edge.source_handle
+            value = outputs[edge.source_handle]
+            if name in collecting:
+                inputs[name].append(value)
+            else:
+                inputs[name] = value
+        elif view.get("status") == "failed":
+            inputs["error"] = view.get("error")
+    return inputs

@@ -1,0 +1,124 @@
+"""The pure walk through the graph: which edges a node's end takes, and which nodes that lets run."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from app.automation.executions.statuses import ResultStatus
+from app.automation.workflows.definition import Definition, Edge, Node
+from app.automation.workflows.graph import Catalogue, Plan
+from tasks.node import NodeType
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """How a node ended: its status, and the trigger handle it named."""
+
+    status: ResultStatus
+    branch: str | None = None
+
+
+@dataclass(frozen=True)
+class Course:
+    """A compiled workflow, as the walkers see it: definition, plan and node types."""
+
+    definition: Definition
+    plan: Plan
+    catalogue: Catalogue
+
+    def node(self, node_id: str) -> Node:
+        """Return a node."""
+        return self.definition.nodes[node_id]
+
+    def type_of(self, node_id: str) -> NodeType:
+        """Return a node's type."""
+        return self.catalogue[self.definition.nodes[node_id].type_id]
+
+    def runs_once(self, node_id: str) -> bool:
+        """Say whether a node (or the trigger) runs once for all hosts."""
+        return self.plan.scopes.get(node_id, "once") == "once"
+
+    def handles_failure(self, node_id: str) -> bool:
+        """Say whether something follows when this node fails, so that the failure does not count."""
+        match self.node(node_id).options.on_error:
+            case "continue":
+                return True
+            case "failure_edge":
+                return any(edge.source_handle == "failure" for edge in self.definition.outgoing(node_id))
+            case _:
+                return False
+
+    def fires(self, edge: Edge, state: NodeState) -> bool:
+        """Say whether a node that ended so takes an edge of its."""
+        goes_on = state.status == "failed" and self.node(edge.source).options.on_error == "continue"
+        if state.status == "failed" and not goes_on:
+            return edge.source_handle == "failure" and self.handles_failure(edge.source)
+        if (state.status != "success" and not goes_on) or edge.source_handle == "failure":
+            return False
+        node_type = self.type_of(edge.source)
+        handle = edge.source_handle or node_type.triggers[0]
+        if any(output.name == handle for output in node_type.outputs):
+            return True
+        if state.branch is None:
+            return handle in node_type.triggers
+        return handle == state.branch
+
+
+@dataclass
+class Walk:
+    """One walker's knowledge: how the nodes behind it ended, for its host (or once), and once nodes for all.
+
+    A once walker sees every distinct end that a device node had on any host.
+    """
+
+    course: Course
+    states: dict[str, Collection[NodeState]] = field(default_factory=dict)
+
+    def settle(self, node_id: str, state: NodeState) -> None:
+        """Note how a node ended."""
+        self.states[node_id] = (state,)
+
+    def is_settled(self, node_id: str) -> bool:
+        """Say whether a node has ended already."""
+        return node_id in self.states
+
+    def reaches(self, node_id: str) -> bool:
+        """Say whether a node runs: some edge to it was taken."""
+        return bool(self.taken(node_id))
+
+    def taken(self, node_id: str) -> list[Edge]:
+        """Return the edges to a node that were taken."""
+        return [edge for edge in self.course.definition.incoming(node_id) if self._is_taken(edge, node_id)]
+
+    def _is_taken(self, edge: Edge, target: str) -> bool:
+        ends = self.states.get(edge.source, ())
+        if not any(self.course.fires(edge, state) for state in ends):
+            return False
+        crosses_back = self.course.runs_once(edge.source) and not self.course.runs_once(target)
+        return not crosses_back or self._passed(edge.source)
+
+    def _passed(self, once_node: str) -> bool:
+        """Say whether this host itself came to a once node: only then does it go on behind it."""
+        pending, seen = [once_node], {once_node}
+        while pending:
+            node_id = pending.pop()
+            if node_id == self.course.plan.trigger:
+                return True
+            for edge in self.course.definition.incoming(node_id):
+                ends = self.states.get(edge.source, ())
+                if not any(self.course.fires(edge, state) for state in ends):
+                    continue
+                if not self.course.runs_once(edge.source):
+                    return True
+                if edge.source not in seen:
+                    seen.add(edge.source)
+                    pending.append(edge.source)
+        return False
+
+
+def states_of(rows: Collection[Mapping[str, object]]) -> dict[str, set[NodeState]]:
+    """Collect the distinct ends of each node from result rows."""
+    states: dict[str, set[NodeState]] = {}
+    for row in rows:
+        state = NodeState(row["status"], row["branch"])  # type: ignore[arg-type]
+        states.setdefault(str(row["node_id"]), set()).add(state)
+    return states

@@ -1,0 +1,1 @@
+"""Workflow definitions: the pure graph, and its keeping."""

@@ -1,0 +1,163 @@
+"""Expressions: ``{{ … }}`` in parameters, what they refer to, and their values.
+
+A parameter that is exactly one expression keeps the value's type; any other text is rendered as text.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Undefined, nodes
+from jinja2.environment import Template, TemplateExpression
+from jinja2.exceptions import SecurityError, TemplateSyntaxError
+
+from app.automation.workflows.sandbox import MAX_RESULT, Sandbox, explain
+
+MARKS = ("{{", "{%", "{#")
+RESERVED = frozenset(
+    {"input", "trigger", "variables", "nodes", "item", "index", "workflow", "execution", "now", "today", "settings",
+     "host"}
+)  # fmt: skip
+LOCALS = frozenset({"range", "dict", "loop", "true", "false", "none", "True", "False", "None"})
+_INNER = re.compile(r"\A\s*\{\{-?(.*?)-?\}\}\s*\Z", re.DOTALL)
+_PIECE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+_sandbox = Sandbox()
+
+
+class ExpressionError(Exception):
+    """An expression is not well formed, or could not be evaluated; the message says why."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A name an expression uses: the top-level name, and the node it means where that is one."""
+
+    name: str
+    node: str | None = None
+
+
+def is_template(text: str) -> bool:
+    """Say whether a text holds anything to evaluate."""
+    return any(mark in text for mark in MARKS)
+
+
+def evaluate(text: str, scope: Mapping[str, Any]) -> Any:
+    """Evaluate a parameter's text: one lone expression to its value, anything else to text."""
+    if not is_template(text):
+        return text
+    inner = _lone_expression(text)
+    return _value(inner, scope) if inner is not None else _rendered(text, scope)
+
+
+def evaluate_expression(text: str, scope: Mapping[str, Any]) -> Any:
+    """Evaluate a parameter that is an expression as a whole; ``{{ }}`` around it or its parts are optional."""
+    return _value(_as_expression(text), scope)
+
+
+def references(text: str, *, expression: bool = False) -> list[Reference]:
+    """Return the names a parameter uses; raises ExpressionError where it is not well formed."""
+    source = "{{ " + _as_expression(text) + " }}" if expression else text
+    if not is_template(source):
+        return []
+    tree = _parse(source)
+    for use in tree.find_all(nodes.Filter):
+        if use.name not in _sandbox.filters:
+            raise ExpressionError(f"there is no filter {use.name!r}")
+    assigned = {name.name for name in tree.find_all(nodes.Name) if name.ctx in {"store", "param"}}
+    return list(_references(tree, assigned))
+
+
+def _references(tree: nodes.Template, assigned: set[str]) -> Iterator[Reference]:
+    for name in tree.find_all(nodes.Name):
+        if name.ctx == "load" and name.name not in assigned | LOCALS and name.name != "nodes":
+            yield Reference(name.name)
+    accesses: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
+    for access in accesses:
+        if not (isinstance(access.node, nodes.Name) and access.node.name == "nodes"):
+            continue
+        if isinstance(access, nodes.Getattr):
+            yield Reference("nodes", access.attr)
+        elif isinstance(access.arg, nodes.Const):
+            yield Reference("nodes", str(access.arg.value))
+        else:
+            raise ExpressionError("a node is named by a constant, as in nodes.version or nodes['version']")
+
+
+def _as_expression(text: str) -> str:
+    """Turn ``{{ a }} > 0`` into ``(a) > 0``; a bare expression is taken as it is."""
+    inner = _lone_expression(text)
+    return inner if inner is not None else _PIECE.sub(lambda piece: f"({piece.group(1).strip()})", text).strip()
+
+
+@lru_cache(maxsize=4096)
+def _lone_expression(text: str) -> str | None:
+    match = _INNER.match(text)
+    if match is None:
+        return None
+    body = _parse(text.strip()).body
+    lone = len(body) == 1 and isinstance(body[0], nodes.Output) and len(body[0].nodes) == 1
+    return match.group(1).strip() if lone else None
+
+
+def _parse(text: str) -> nodes.Template:
+    try:
+        return _sandbox.parse(text)
+    except TemplateSyntaxError as error:
+        raise ExpressionError(f"not well formed: {error.message}") from error
+
+
+@lru_cache(maxsize=4096)
+def _compiled(expression: str) -> TemplateExpression:
+    try:
+        return _sandbox.compile_expression(expression, undefined_to_none=False)
+    except TemplateSyntaxError as error:
+        raise ExpressionError(f"not well formed: {error.message}") from error
+
+
+@lru_cache(maxsize=4096)
+def _template(text: str) -> Template:
+    try:
+        return _sandbox.from_string(text)
+    except TemplateSyntaxError as error:
+        raise ExpressionError(f"not well formed: {error.message}") from error
+
+
+def _value(expression: str, scope: Mapping[str, Any]) -> Any:
+    compiled = _compiled(expression)
+    try:
+        value = compiled(**scope)
+        if isinstance(value, Undefined):
+            str(value)
+    except Exception as error:
+        raise ExpressionError(explain(error)) from error
+    return _plain(value)
+
+
+def _rendered(text: str, scope: Mapping[str, Any]) -> str:
+    template = _template(text)
+    try:
+        return "".join(_bounded(template.generate(**scope)))
+    except Exception as error:
+        raise ExpressionError(explain(error)) from error
+
+
+def _bounded(pieces: Iterator[str]) -> Iterator[str]:
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+        if length > MAX_RESULT:
+            raise SecurityError(f"the text would be longer than {MAX_RESULT} characters")
+        yield piece
+
+
+def _plain(value: Any) -> Any:
+    """Turn the lazy sequences that Jinja2's filters return into lists."""
+    if isinstance(value, str | bytes | int | float | bool | list | dict | type(None)):
+        return value
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "__iter__"):
+        return list(value)
+    return value

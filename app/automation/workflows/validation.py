@@ -1,0 +1,189 @@
+"""Whether a definition may be saved and started: every fault at once, each naming node and field."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from app.automation.workflows import parameters
+from app.automation.workflows.definition import Definition, DefinitionFault, Edge, Node, fault, read_definition
+from app.automation.workflows.expressions import RESERVED, ExpressionError, Reference, references
+from app.automation.workflows.graph import Catalogue, ancestors, resolve_scopes, topological_order, triggers
+from tasks.node import Handle, NodeType
+
+ALWAYS_CONNECTS = {"any", "trigger"}
+HOST_NAMES = {"host"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What validation found: the definition as far as it could be read, faults that forbid it, and warnings."""
+
+    definition: Definition
+    errors: list[DefinitionFault] = field(default_factory=list)
+    warnings: list[DefinitionFault] = field(default_factory=list)
+
+    @property
+    def valid(self) -> bool:
+        """Say whether the definition may be saved and started."""
+        return not self.errors
+
+
+def validate(raw: Any, catalogue: Catalogue) -> Verdict:
+    """Check a definition against the catalogue."""
+    definition, errors = read_definition(raw)
+    known = {node.id: catalogue[node.type_id] for node in definition.nodes.values() if node.type_id in catalogue}
+    errors += _unknown_types(definition, catalogue)
+    errors += [found for node in definition.nodes.values() if node.id in known for found in _node(node, known[node.id])]
+    errors += [found for edge in definition.edges for found in _edge(edge, definition, known)]
+    errors += _triggers(definition, catalogue)
+    order, cyclic = topological_order(definition)
+    if cyclic:
+        message = (
+            f"These nodes wait for each other: {', '.join(cyclic)}. Repeat with a loop node, not with an edge back."
+        )
+        errors.append(fault("cycle", message, node_id=cyclic[0], field="edges"))
+    elif len(known) == len(definition.nodes):
+        errors += _references(definition, order, catalogue)
+    return Verdict(definition, errors, _warnings(definition, catalogue))
+
+
+def _unknown_types(definition: Definition, catalogue: Catalogue) -> Iterator[DefinitionFault]:
+    for node in definition.nodes.values():
+        if node.type_id not in catalogue:
+            near = get_close_matches(node.type_id, list(catalogue), n=3)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            message = f"There is no node type {node.type_id!r}.{hint}"
+            yield fault("unknown_node_type", message, node_id=node.id, field="data.nodeType")
+
+
+def _node(node: Node, node_type: NodeType) -> Iterator[DefinitionFault]:
+    yield from parameters.check(node, node_type)
+    for text in parameters.evaluated_texts(node, node_type):
+        try:
+            references(text.text, expression=text.expression)
+        except ExpressionError as error:
+            yield fault("bad_expression", str(error), node_id=node.id, field=f"parameters.{text.field}")
+    if node.options.scope is not None and node_type.scope not in {"follow", node.options.scope}:
+        message = f"{node_type.id} always runs in {node_type.scope} scope; only nodes that follow can be forced."
+        yield fault("bad_option", message, node_id=node.id, field="options.scope")
+
+
+def _edge(edge: Edge, definition: Definition, known: Mapping[str, NodeType]) -> Iterator[DefinitionFault]:
+    for end, node_id in (("source", edge.source), ("target", edge.target)):
+        if node_id not in definition.nodes:
+            yield fault("dangling_edge", f"Edge {edge.id!r} {end}s no node: there is no {node_id!r}.", field=edge.id)
+    if edge.source not in known or edge.target not in known:
+        return
+    source, target = known[edge.source], known[edge.target]
+    out = _output(edge.source_handle, definition.nodes[edge.source], source)
+    if out is None:
+        offered = ", ".join((*source.triggers, "failure", *(handle.name for handle in source.outputs)))
+        message = f"{source.id} has no output {edge.source_handle!r}; it has {offered}."
+        yield fault("unknown_handle", message, node_id=edge.source, field=f"edges.{edge.id}.sourceHandle")
+    if target.is_trigger:
+        message = "Nothing leads to a trigger: it is where a workflow starts."
+        yield fault("edge_into_trigger", message, node_id=edge.target, field=f"edges.{edge.id}.target")
+    into = _input(edge.target_handle, target)
+    if into is None:
+        offered = ", ".join(handle.name for handle in target.inputs) or "only its plain input"
+        message = f"{target.id} has no input {edge.target_handle!r}; it has {offered}."
+        yield fault("unknown_handle", message, node_id=edge.target, field=f"edges.{edge.id}.targetHandle")
+    if out is not None and into is not None and not _fits(out, into):
+        message = f"{edge.source}.{out.name} is {out.type}, and {edge.target}.{into.name} takes {into.type}."
+        yield fault("handle_type", message, node_id=edge.target, field=f"edges.{edge.id}.targetHandle")
+
+
+def _output(name: str, node: Node, node_type: NodeType) -> Handle | None:
+    if name in {"", "failure", *node_type.triggers}:
+        return Handle(name or node_type.triggers[0], "trigger")
+    if node_type.open_triggers and name in open_triggers(node, node_type):
+        return Handle(name, "trigger")
+    return next((handle for handle in node_type.outputs if handle.name == name), None)
+
+
+def open_triggers(node: Node, node_type: NodeType) -> set[str]:
+    """Return the trigger handles that a node's own parameters add, one for each of its cases."""
+    cases = node.parameters.get("cases")
+    return {f"{node_type.open_triggers}{index}" for index in range(len(cases) if isinstance(cases, list) else 0)}
+
+
+def _input(name: str, node_type: NodeType) -> Handle | None:
+    if name == "":
+        return Handle("input", "any")
+    return next((handle for handle in node_type.inputs if handle.name == name), None)
+
+
+def _fits(out: Handle, into: Handle) -> bool:
+    if into.name == "input" or out.type == into.type or {out.type, into.type} == {"array", "records"}:
+        return True
+    if into.many:
+        return True
+    return out.type == "any" or into.type == "any"
+
+
+def _triggers(definition: Definition, catalogue: Catalogue) -> Iterator[DefinitionFault]:
+    if definition.nodes and not triggers(definition, catalogue):
+        yield fault(
+            "no_trigger", "No node starts this workflow. Add a trigger, for example trigger:manual.", field="nodes"
+        )
+    if not definition.nodes:
+        yield fault("no_trigger", "The workflow has no nodes. Begin with trigger:manual.", field="nodes")
+
+
+def _references(definition: Definition, order: Iterable[str], catalogue: Catalogue) -> Iterator[DefinitionFault]:
+    order = list(order)
+    before = ancestors(definition, order)
+    scopes = resolve_scopes(definition, order, catalogue)
+    by_name = node_names(definition)
+    for node in definition.nodes.values():
+        node_type = catalogue[node.type_id]
+        for text in parameters.evaluated_texts(node, node_type):
+            for reference in _safe_references(text.text, expression=text.expression):
+                message = _wrong(reference, node, by_name, before[node.id], scopes[node.id])
+                if message:
+                    yield fault("bad_reference", message, node_id=node.id, field=f"parameters.{text.field}")
+
+
+def node_names(definition: Definition) -> dict[str, str]:
+    """Return the node each name means in an expression: ids, and labels that are no id."""
+    labels = {node.label: node.id for node in definition.nodes.values() if node.label}
+    return {**labels, **{node_id: node_id for node_id in definition.nodes}}
+
+
+def _safe_references(text: str, *, expression: bool) -> list[Reference]:
+    try:
+        return references(text, expression=expression)
+    except ExpressionError:
+        return []  # reported by _node already
+
+
+def _wrong(
+    reference: Reference, node: Node, by_name: Mapping[str, str], before: frozenset[str], scope: str
+) -> str | None:
+    if reference.name in RESERVED and reference.node is None:
+        if reference.name in HOST_NAMES and scope == "once":
+            return "host is there only where a node runs per device; this one runs once."
+        return None
+    name = reference.node if reference.node is not None else reference.name
+    meant = by_name.get(name)
+    if meant is None:
+        return f"{name!r} is neither a node nor one of {', '.join(sorted(RESERVED))}."
+    if meant == node.id:
+        return "A node cannot refer to itself."
+    if meant not in before:
+        return f"{name!r} does not run before this node; draw a path from it."
+    return None
+
+
+def _warnings(definition: Definition, catalogue: Catalogue) -> list[DefinitionFault]:
+    found = [
+        fault("unconnected", "No edge leads to this node; it will not run.", node_id=node.id, field="edges")
+        for node in definition.nodes.values()
+        if node.type_id in catalogue and not catalogue[node.type_id].is_trigger and not definition.incoming(node.id)
+    ]
+    started = triggers(definition, catalogue)
+    if len(started) > 1:
+        names = ", ".join(node.id for node in started)
+        found.append(fault("several_triggers", f"Each of {names} starts its own part of the workflow.", field="nodes"))
+    return found

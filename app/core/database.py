@@ -1,0 +1,154 @@
+"""PostgreSQL through Piccolo's engine: pools, transactions, raw statements, violations, and patience with restarts."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Self, TypeVar, cast
+
+import asyncpg
+from piccolo.engine.finder import engine_finder
+from piccolo.engine.postgres import PostgresEngine
+
+from app.core.errors import AppError, UnavailableError
+from app.core.settings import PostgresSettings
+
+T = TypeVar("T")
+
+CONNECTION_ERRORS = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+)
+"""What asyncpg raises while PostgreSQL is away or restarting."""
+
+
+def make_engine(postgres: PostgresSettings) -> PostgresEngine:
+    """Build the engine that all tables use."""
+    return PostgresEngine(config=postgres.connect_arguments(), extensions=())
+
+
+def engine() -> PostgresEngine:
+    """Return the engine named by PICCOLO_CONF."""
+    return cast("PostgresEngine", engine_finder())
+
+
+async def open_pool(*, min_size: int = 1, max_size: int = 10) -> None:
+    """Open this process' connection pool in the running event loop."""
+    try:
+        await engine().start_connection_pool(min_size=min_size, max_size=max_size)
+    except (*CONNECTION_ERRORS, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        raise UnavailableError(f"PostgreSQL cannot be reached: {error}") from error
+
+
+async def close_pool() -> None:
+    """Close the pool, if one is open."""
+    if engine().pool is not None:
+        await engine().close_connection_pool()
+
+
+@asynccontextmanager
+async def connection() -> AsyncIterator[asyncpg.Connection]:
+    """Lend the connection of the transaction in hand, else one from the pool."""
+    transaction = engine().current_transaction.get()
+    if transaction is not None:
+        yield transaction.connection
+        return
+    pool = engine().pool
+    if pool is None:
+        raise UnavailableError("No connection pool is open in this process.")
+    async with pool.acquire() as lent:
+        yield lent
+
+
+def transaction() -> Any:
+    """Open a transaction; statements of this task inside ``async with`` belong to it."""
+    return engine().transaction()
+
+
+async def fetch(sql: str, *arguments: Any) -> list[dict[str, Any]]:
+    """Run a statement with ``$1``-style arguments and return its rows."""
+    async with connection() as lent:
+        return [dict(row) for row in await lent.fetch(sql, *arguments)]
+
+
+async def fetch_one(sql: str, *arguments: Any) -> dict[str, Any] | None:
+    """Return the first row of a statement, or None."""
+    async with connection() as lent:
+        row = await lent.fetchrow(sql, *arguments)
+    return None if row is None else dict(row)
+
+
+async def execute(sql: str, *arguments: Any) -> int:
+    """Run a statement and return how many rows it touched."""
+    async with connection() as lent:
+        tag = await lent.execute(sql, *arguments)
+    last = tag.rsplit(" ", 1)[-1]
+    return int(last) if last.isdigit() else 0
+
+
+async def execute_many(sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Run one statement for many rows of arguments."""
+    async with connection() as lent:
+        await lent.executemany(sql, rows)
+
+
+@contextmanager
+def violations(**by_constraint: AppError) -> Iterator[None]:
+    """Turn the violation of a named constraint into the error given for it."""
+    try:
+        yield
+    except asyncpg.IntegrityConstraintViolationError as error:
+        translated = by_constraint.get(getattr(error, "constraint_name", None) or "")
+        if translated is None:
+            raise
+        raise translated from error
+
+
+async def patiently(operation: Callable[[], Awaitable[T]], *, patience_s: float = 60.0) -> T:
+    """Repeat an operation while PostgreSQL is away, for at most ``patience_s`` seconds.
+
+    Only for operations that may be repeated: a transaction whose commit was cut off may have happened.
+    """
+    give_up_at = time.monotonic() + patience_s
+    pause_s = 0.1
+    while True:
+        try:
+            return await operation()
+        except (*CONNECTION_ERRORS, UnavailableError):
+            if time.monotonic() + pause_s > give_up_at:
+                raise
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, 2.0)
+
+
+class DatabaseThread:
+    """One event loop in one thread with one small pool, for processes whose own threads are busy with devices.
+
+    Opened after a fork, never before: an inherited pool speaks over its parent's sockets.
+    """
+
+    def __init__(self, *, max_size: int = 2) -> None:
+        self._max_size = max_size
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="database", daemon=True)
+
+    def __enter__(self) -> Self:
+        engine().pool = None
+        self._thread.start()
+        self.run(patiently(lambda: open_pool(min_size=1, max_size=self._max_size)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(close_pool())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the database thread and wait for its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

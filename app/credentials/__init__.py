@@ -1,0 +1,1 @@
+"""The vault: credentials, sealed, and which of them serves which device."""

@@ -1,0 +1,1 @@
+"""Health, queues and workers, and the audit trail."""

@@ -1,0 +1,1 @@
+"""Furniture of the HTTP door: envelope, guards, paging, documentation pages."""

@@ -1,0 +1,1 @@
+"""Which hosts: records from any source become a Nornir inventory."""

@@ -1,0 +1,97 @@
+"""A Nornir host that knows its record and where its logins come from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nornir.core.inventory import ConnectionOptions, Defaults, Host, ParentGroups
+
+from inventory.platforms import PLATFORMS, SSH_PORT, Platform
+from inventory.records import HostRecord, Login, LoginSource
+
+PASSWORD_TYPES = frozenset({"ssh", "winrm"})
+"""Credential types that a host's own username and password can stand in for."""
+
+
+class OpsHost(Host):
+    """A host made of a record; filters see the record's fields, and sessions ask it for logins."""
+
+    __slots__ = ("login_source", "record")
+
+    def __init__(
+        self,
+        name: str,
+        record: HostRecord,
+        *,
+        login_source: LoginSource | None = None,
+        groups: ParentGroups | None = None,
+        defaults: Defaults | None = None,
+    ) -> None:
+        platform = PLATFORMS.get(record.platform)
+        super().__init__(
+            name,
+            hostname=record.address,
+            port=record.port or (platform.port if platform else SSH_PORT),
+            platform=record.platform,
+            groups=groups,
+            data=_fields(record),
+            connection_options=_connection_options(platform),
+            defaults=defaults,
+        )
+        self.record = record
+        self.login_source = login_source
+
+    def logins(self, credential_type: str, explicit: str | None = None) -> Sequence[Login]:
+        """Return the logins to try, in order; raises LookupError with a sentence that says why there is none.
+
+        ``explicit`` names one credential, which is then the only one.
+        """
+        if self.login_source is not None:
+            found = self.login_source(self.record, credential_type, explicit)
+            if found or explicit is not None:
+                return found
+        return [self._own_login(credential_type, explicit)]
+
+    def _own_login(self, credential_type: str, explicit: str | None) -> Login:
+        if explicit is not None:
+            raise LookupError(
+                f"{self.name}: the credential {explicit!r} was asked for, and this inventory has no login source "
+                "that could open it"
+            )
+        if credential_type not in PASSWORD_TYPES or not self.username:
+            raise LookupError(
+                f"{self.name}: there is no {credential_type} credential for it; give the inventory a login_source"
+                + (", or the host a username and password" if credential_type in PASSWORD_TYPES else "")
+            )
+        return Login(
+            credential_id="",
+            credential_name="inventory",
+            credential_type=credential_type,
+            version=1,
+            fields={"username": self.username, "password": self.password or ""},
+            secret_fields=frozenset({"password"}),
+        )
+
+
+def _fields(record: HostRecord) -> dict[str, Any]:
+    return {
+        **record.custom,
+        "key": record.key,
+        "site": record.site,
+        "role": record.role,
+        "tenant": record.tenant,
+        "vendor": record.vendor,
+        "model": record.model,
+        "serial": record.serial,
+        "os_version": record.os_version,
+        "status": record.status,
+        "tags": list(record.tags),
+    }
+
+
+def _connection_options(platform: Platform | None) -> dict[str, ConnectionOptions]:
+    if platform is None:
+        return {}
+    options = {"netmiko": ConnectionOptions(platform=platform.netmiko)}
+    if platform.napalm is not None:
+        options["napalm"] = ConnectionOptions(platform=platform.napalm, port=platform.napalm_port)
+    return options

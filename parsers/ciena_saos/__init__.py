@@ -1,0 +1,1 @@
+"""Parsers for Ciena SAOS switches: one module per command."""

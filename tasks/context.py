@@ -1,0 +1,56 @@
+"""What the engine hands to a running node; in a plain Nornir script everything in it has a harmless default."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _never() -> bool:
+    return False
+
+
+def _allow(_: Sequence[str]) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionTimeouts:
+    """How long opening a session may take, step by step, and how long one may serve, in seconds."""
+
+    connect_s: float = 10.0
+    banner_s: float = 15.0
+    login_s: float = 15.0
+    max_age_s: float = 900.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeContext:
+    """The surroundings of one run of one node on one host (or once).
+
+    A node that changes something calls ``before_change`` with the lines it is about to send, right before it sends
+    them: the engine records the intent there and raises if the change is no longer its to make.
+    Long loops ask ``cancelled``.
+    """
+
+    execution: Mapping[str, Any] = field(default_factory=dict)
+    node_id: str = ""
+    dry_run: bool = False
+    cancelled: Callable[[], bool] = _never
+    before_change: Callable[[Sequence[str]], None] = _allow
+    outbound_allow: tuple[str, ...] = ()
+    timeouts: SessionTimeouts = field(default_factory=SessionTimeouts)
+
+
+_HARMLESS = NodeContext()
+_context: ContextVar[NodeContext] = ContextVar("node_context", default=_HARMLESS)
+
+
+def current() -> NodeContext:
+    """Return the context of the node running in this thread."""
+    return _context.get()
+
+
+def enter(context: NodeContext) -> None:
+    """Set the context of the node about to run in this thread."""
+    _context.set(context)

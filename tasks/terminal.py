@@ -1,0 +1,113 @@
+"""Talks over an open session: a channel that notices a dead line at once, the prompt, commands, and enable."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import paramiko
+from netmiko import BaseConnection, ReadTimeout
+from netmiko.channel import SSHChannel
+from netmiko.exceptions import ReadException
+
+from tasks.dialing import endpoint
+from tasks.errors import SessionError
+
+CHUNK_BYTES = 65_536
+
+
+class LiveChannel(SSHChannel):
+    """Netmiko's channel, but a closed one is an error at once instead of a timeout later.
+
+    It also keeps together the bytes of a character that arrive in two pieces.
+    """
+
+    def __init__(self, channel: paramiko.Channel, encoding: str) -> None:
+        super().__init__(channel, encoding)
+        self._decoder = codecs.getincrementaldecoder(encoding)("ignore")
+
+    def read_buffer(self) -> str:
+        """Return what has arrived; raises ReadException when nothing more can."""
+        channel = self.remote_conn
+        if channel is None:
+            raise ReadException("the session is closed")
+        dead = channel.closed or channel.eof_received
+        if channel.recv_ready():
+            return self._decoder.decode(channel.recv(CHUNK_BYTES))
+        if dead:
+            raise ReadException("the device closed the session")
+        return ""
+
+
+class NoAnswer(ReadTimeout):
+    """A command had no complete answer in its time; the message says which."""
+
+
+def prompt_pattern(connection: BaseConnection) -> str:
+    """Return a regular expression for the device's own prompt, whatever mode or mark it shows behind the name."""
+    name = re.escape(connection.base_prompt.rstrip("*"))
+    return rf"(?m)^\s*{name}\S*[>#$%]\s*$"
+
+
+def run_command(connection: BaseConnection, command: str, timeout_s: float) -> str:
+    """Return what a command prints, without its echo and the prompt; raises NoAnswer after ``timeout_s`` seconds."""
+    with _bounded(connection, timeout_s):
+        try:
+            output = connection.send_command(command, expect_string=prompt_pattern(connection), read_timeout=timeout_s)
+        except ReadTimeout as error:
+            raise NoAnswer(f"{command!r} had no complete answer within {timeout_s:g} s") from error
+    return str(output)
+
+
+def enable(connection: BaseConnection, name: str) -> None:
+    """Take full privilege where the platform has such a thing; raises SessionError of class enable.
+
+    ``name`` is the device's in the message.
+    """
+    try:
+        connection.enable()
+    except (ValueError, ReadTimeout) as error:
+        if isinstance(error, ReadTimeout) and not is_open(connection):
+            raise
+        secret = "refused the enable secret" if connection.secret else "asks for an enable secret, and there is none"
+        raise SessionError(
+            "enable",
+            f"{endpoint(connection.host, connection.port, name)} {secret}. "
+            "Correct enable_secret in the credential, or log in as a user who needs none.",
+        ) from None
+
+
+def leave_configuration(connection: BaseConnection, name: str) -> None:
+    """Go back from configuration mode, and learn the prompt anew, which a change may have renamed."""
+    try:
+        connection.exit_config_mode()
+        connection.set_base_prompt()
+    except (ValueError, IndexError) as error:
+        where = endpoint(connection.host, connection.port, name)
+        raise SessionError("prompt", f"{where} shows no known prompt after the change. Look at the device.") from error
+
+
+def is_clean(connection: BaseConnection) -> bool:
+    """Say whether a kept session is alive and nothing unread stands in it but blanks."""
+    try:
+        return is_open(connection) and not connection.read_channel().strip()
+    except (ReadException, OSError):
+        return False
+
+
+def is_open(connection: BaseConnection) -> bool:
+    """Say whether the session can still carry something."""
+    channel = connection.remote_conn
+    if not isinstance(channel, paramiko.Channel) or channel.closed or channel.eof_received:
+        return False
+    return channel.get_transport().is_active()
+
+
+@contextmanager
+def _bounded(connection: BaseConnection, timeout_s: float) -> Iterator[None]:
+    """Bound every single read, that of the echo too, for which netmiko has its own ten seconds."""
+    connection.read_timeout_override = timeout_s
+    try:
+        yield
+    finally:
+        connection.read_timeout_override = None

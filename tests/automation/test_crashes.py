@@ -1,0 +1,172 @@
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import anyio
+import httpx
+import psutil
+import pytest
+from redis import Redis
+
+from app.automation.executions.engine.shard import MAX_ATTEMPTS
+from app.core import database
+from tests.support.graphs import step, workflow
+from tests.support.working import ended, make_devices, results, run, start, table
+
+pytestmark = pytest.mark.usefixtures("work")
+
+
+def sent(journal: Path) -> Counter[str]:
+    return Counter(line.split()[0] for line in journal.read_text().splitlines())
+
+
+async def owner_of(execution_id: str) -> int:
+    """Wait until a horse works on an execution and return its process id."""
+    while True:
+        rows = await database.fetch(
+            "SELECT owner FROM shards WHERE execution = $1::uuid AND status = 'running'", execution_id
+        )
+        if rows:
+            return int(rows[0]["owner"].rpartition(":")[2])
+        await anyio.sleep(0.05)
+
+
+async def test_after_a_death_reads_run_again_and_changes_do_not(admin: httpx.AsyncClient, tmp_path: Path) -> None:
+    names = ["r1", "r2", "r3"]
+    await make_devices(admin, names)
+    changes = tmp_path / "changes"
+    definition = workflow(
+        step("before", "lab:read"),
+        step("c", "lab:change", text="mtu", journal=str(changes), hosts={"r2": f"kill-once:{tmp_path / 'mark'}"}),
+        step("after", "lab:read"),
+        edges=("start -> before", "before -> c", "c -> after"),
+    )
+    execution = await run(admin, definition, names)
+    statuses = table(await results(admin, execution["id"]))
+    assert statuses["c", "r2"] == "unknown"
+    assert statuses["after", "r2"] == "skipped"
+    assert sent(changes)["r2"] == 1
+    assert all(count == 1 for count in sent(changes).values())
+    for name in ("r1", "r3"):
+        assert statuses["c", name] == (
+            "success" if name in sent(changes) and statuses["after", name] == "success" else "unknown"
+        )
+    (unknown,) = await results(admin, execution["id"], node="c", device="r2")
+    assert unknown["error"]["class"] == "worker_lost"
+    assert unknown["outputs"]["lines"] == ["mtu"]
+    assert execution["status"] in {"partial", "failed"}
+
+
+async def test_what_kills_its_worker_again_and_again_fails_in_the_end(admin: httpx.AsyncClient) -> None:
+    await make_devices(admin, ["r1"])
+    slow = workflow(step("a", "lab:read", default="sleep:300"), edges=("start -> a",))
+    execution = await start(admin, slow, ["r1"])
+    horse = await owner_of(execution["id"])
+    await database.execute(
+        "UPDATE shards SET attempt = $2, lease_until = now() - interval '1 s' WHERE execution = $1::uuid",
+        execution["id"],
+        MAX_ATTEMPTS,
+    )
+    os.kill(horse, signal.SIGKILL)
+    execution = await ended(admin, execution["id"])
+    (result,) = await results(admin, execution["id"], node="a")
+    assert (execution["status"], result["error"]["class"]) == ("failed", "worker_lost")
+
+
+async def test_a_worker_killed_in_mid_run_is_replaced_and_the_execution_ends(admin: httpx.AsyncClient) -> None:
+    await make_devices(admin, ["r1"])
+    definition = workflow(step("a", "lab:read", default="sleep:4"), edges=("start -> a",))
+    execution = await start(admin, definition, ["r1"])
+    horse = psutil.Process(await owner_of(execution["id"]))
+    worker = horse.parent()
+    assert worker is not None
+    worker.kill()
+    horse.wait(5)
+    execution = await ended(admin, execution["id"], patience_s=60)
+    assert execution["status"] == "success"
+
+
+async def test_a_redis_that_forgot_everything_loses_no_execution(admin: httpx.AsyncClient, redis: Redis) -> None:
+    await make_devices(admin, ["r1"])
+    definition = workflow(
+        step("o", "lab:once", default="sleep:1"), step("a", "lab:read"), edges=("start -> o", "o -> a")
+    )
+    executions = []
+    for number in range(4):
+        body = {"name": f"w{number}", "definition": definition}
+        workflow_id = (await admin.post("/automation/v1/workflows", json=body)).json()["data"]["id"]
+        answer = await admin.post(
+            f"/automation/v1/workflows/{workflow_id}/execute", json={"targets": {"devices": ["r1"]}}
+        )
+        executions.append(answer.json()["data"]["id"])
+    redis.flushall()
+    assert [(await ended(admin, one))["status"] for one in executions] == ["success"] * 4
+
+
+async def test_cancelling_stops_what_runs_and_drops_what_waits(admin: httpx.AsyncClient) -> None:
+    names = [f"r{number}" for number in range(3)]
+    await make_devices(admin, names)
+    definition = workflow(
+        step("a", "lab:read", hosts={"r1": "sleep:300", "r2": "sleep:300"}),
+        step("b", "lab:read"),
+        step("o", "lab:once"),
+        edges=("start -> a", "a -> b", "b -> o"),
+    )
+    execution = await start(admin, definition, names)
+    await owner_of(execution["id"])
+    await anyio.sleep(0.5)
+    answer = await admin.post(f"/automation/v1/executions/{execution['id']}/cancel")
+    assert answer.status_code == 202
+    execution = await ended(admin, execution["id"], patience_s=10)
+    assert execution["status"] == "cancelled"
+    statuses = table(await results(admin, execution["id"]))
+    assert statuses["a", "r1"] == statuses["a", "r2"] == "cancelled"
+    assert ("o", "-") not in statuses
+    assert execution["counts"] == {
+        "devices": 3, "succeeded": 1, "failed": 0, "skipped": 0, "unknown": 0, "cancelled": 2,
+    }  # fmt: skip
+    nodes = {node["node_id"]: node["counts"]["cancelled"] for node in execution["nodes"]}
+    assert nodes == {"start": 0, "a": 2, "b": 2, "o": 1}
+    again = await admin.post(f"/automation/v1/executions/{execution['id']}/cancel")
+    assert again.status_code == 202
+
+
+async def test_cancelling_ends_even_a_node_that_does_not_listen(admin: httpx.AsyncClient, tmp_path: Path) -> None:
+    await make_devices(admin, ["r1", "r2"])
+    definition = workflow(
+        step("c", "lab:change", text="x", journal=str(tmp_path / "sent"), hosts={"r1": "hang:300"}),
+        edges=("start -> c",),
+    )
+    execution = await start(admin, definition, ["r1", "r2"])
+    while not (tmp_path / "sent").exists():
+        await anyio.sleep(0.05)
+    await anyio.sleep(0.5)
+    await admin.post(f"/automation/v1/executions/{execution['id']}/cancel")
+    execution = await ended(admin, execution["id"], patience_s=15)
+    statuses = table(await results(admin, execution["id"], node="c"))
+    assert statuses == {("c", "r1"): "unknown", ("c", "r2"): "success"}
+    assert (execution["counts"]["unknown"], execution["counts"]["succeeded"]) == (1, 1)
+    assert sum(execution["nodes"][1]["counts"].values()) == 2
+    assert not await database.fetch("SELECT 1 FROM shards WHERE status IN ('queued', 'running')")
+
+
+async def test_an_ended_execution_cannot_be_cancelled(admin: httpx.AsyncClient) -> None:
+    execution = await run(admin, workflow())
+    answer = await admin.post(f"/automation/v1/executions/{execution['id']}/cancel")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "EXECUTION_ENDED")
+
+
+async def test_two_changes_on_one_device_never_overlap(admin: httpx.AsyncClient, tmp_path: Path) -> None:
+    await make_devices(admin, ["r1"])
+    definition = workflow(step("c", "lab:change", text="x", default="sleep:1"), edges=("start -> c",))
+    first = await start(admin, definition, ["r1"])
+    body = {"targets": {"devices": ["r1"]}}
+    second = await admin.post(f"/automation/v1/workflows/{first['workflow_id']}/execute", json=body)
+    ids = [first["id"], second.json()["data"]["id"]]
+    ends = [await ended(admin, one) for one in ids]
+    assert [one["status"] for one in ends] == ["success", "success"]
+    rows = sorted([(await results(admin, one, node="c"))[0] for one in ids], key=lambda row: str(row["started_at"]))
+    spans = [row["duration_ms"] for row in rows]
+    assert max(spans) > 1900
+    assert not await database.fetch("SELECT 1 FROM change_locks")

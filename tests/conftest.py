@@ -1,0 +1,123 @@
+"""Fixtures of the whole suite: servers, database, Redis, the application and callers with chosen permissions."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from litestar import Litestar
+from redis import Redis
+
+from tests.support import environment
+
+environment.isolate()
+
+from app.core import database as core_database  # noqa: E402 — the environment comes first
+from app.core.access import PERMISSIONS  # noqa: E402
+from app.core.embedded import EmbeddedServices  # noqa: E402
+from app.core.logging import configure_logging  # noqa: E402
+from app.core.queue import connect  # noqa: E402
+from app.core.settings import Settings, load_settings  # noqa: E402
+from app.identity import passwords  # noqa: E402
+from tests.support import callers, servers, serving  # noqa: E402
+from tests.support.callers import AsUser  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_logs() -> None:
+    """Log as the product does, warnings and worse only."""
+    configure_logging(os.environ["LOG_LEVEL"])
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords at bcrypt's lowest cost; the test of the product's own cost undoes this."""
+    monkeypatch.setattr(passwords, "COST", 4)
+
+
+@pytest.fixture(scope="session")
+async def services(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EmbeddedServices]:
+    """Run PostgreSQL and Valkey, shared by all processes of the run, with a database for this one."""
+    base = tmp_path_factory.getbasetemp()
+    shared: Path = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with servers.running(shared / "services") as running:
+        await servers.prepare(running, shared / "services")
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def pool(services: EmbeddedServices) -> AsyncIterator[None]:
+    """Open the connection pool in the loop that all tests share."""
+    await core_database.open_pool()
+    yield
+    await core_database.close_pool()
+
+
+@pytest.fixture
+async def database(pool: None) -> AsyncIterator[None]:
+    """Lend the database with nothing in it but the built-in roles."""
+    yield
+    await servers.empty_tables()
+
+
+@pytest.fixture
+def settings(services: EmbeddedServices) -> Settings:
+    """Return the settings that lead to this process' servers."""
+    return load_settings()
+
+
+@pytest.fixture
+def redis(settings: Settings) -> Iterator[Redis]:
+    """Lend an empty Redis database."""
+    with connect(settings.require_redis()) as client:
+        client.flushdb()
+        yield client
+        client.flushdb()
+
+
+@pytest.fixture
+def app(database: None, redis: Redis, settings: Settings) -> Litestar:
+    """Return the application, its services in place of those its lifespan would open."""
+    from app.main import create_app  # noqa: PLC0415 — imports every area, which most tests need none of
+
+    application = create_app(settings)
+    application.state.redis = redis
+    return application
+
+
+@pytest.fixture
+async def client(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
+    """Return a client that is nobody."""
+    async with callers.open_client(app) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def as_user(app: Litestar) -> AsyncIterator[AsUser]:
+    """Return a function that makes a user with exactly these permissions and returns his client."""
+    async with AsyncExitStack() as stack:
+        made = 0
+
+        async def make(*permissions: str, username: str | None = None) -> httpx.AsyncClient:
+            nonlocal made
+            made += 1
+            user_id = await callers.make_user(username or f"user{made}", permissions)
+            tokens = await callers.log_in(user_id)
+            return await stack.enter_async_context(callers.open_client(app, token=tokens.access_token))
+
+        yield make
+
+
+@pytest.fixture
+async def admin(app: Litestar, as_user: AsUser) -> httpx.AsyncClient:
+    """Return the client of a super_admin."""
+    return await as_user(*PERMISSIONS, username="admin")
+
+
+@pytest.fixture(scope="session")
+def server_url(services: EmbeddedServices) -> Iterator[str]:
+    """Return the URL of the application served over TCP, with this process' database."""
+    with serving.serving() as url:
+        yield url

@@ -1,0 +1,99 @@
+"""One PostgreSQL and one Valkey for all processes of a test run, and a migrated database for each."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+
+from app.core import database, migrations
+from app.core.embedded import EmbeddedServices, PostgresAddress, erase_embedded, locks, start_embedded
+from app.identity.service import seed_roles
+from tests.support import environment
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+DATABASE = f"test_{WORKER}"
+TEMPLATE, DRAFT = "test_template", "test_draft"
+FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+DATA_ROOT = Path(tempfile.gettempdir()) / "opsconductor-tests"
+REDIS_DATABASES = 16
+KEPT = {"migration", "roles"}
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[EmbeddedServices]:
+    """Run the servers of a folder while any process of the test run needs them, then leave nothing behind."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    services = start_embedded(folder, settings=FAST, data_root=DATA_ROOT)
+    try:
+        yield services
+    finally:
+        if services.stop():
+            erase_embedded(folder)
+
+
+async def prepare(services: EmbeddedServices, folder: Path) -> None:
+    """Point this process to a database of its own, cloned from a template that is migrated once per run."""
+    postgres, valkey = services.postgres, services.valkey
+    assert postgres is not None
+    assert valkey is not None
+    number = int(WORKER.removeprefix("gw")) % REDIS_DATABASES
+    environment.point_to(
+        postgres.address, database=DATABASE, redis_url=f"{valkey.url}?db={number}", state_dir=str(folder)
+    )
+    maintenance = await asyncpg.connect(**_arguments(postgres.address))
+    try:
+        with locks.turn(folder / "template.turn"):
+            if not await maintenance.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", TEMPLATE):
+                await _make_template(maintenance)
+            await _replace(maintenance, f"CREATE DATABASE {DATABASE} TEMPLATE {TEMPLATE}")
+    finally:
+        await maintenance.close()
+
+
+async def empty_tables() -> None:
+    """Empty every table; the built-in roles stay."""
+    tables = await database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    questions = [
+        f"SELECT '{table['tablename']}' AS name WHERE EXISTS (SELECT FROM {table['tablename']})"
+        for table in tables
+        if table["tablename"] not in KEPT
+    ]
+    filled = await database.fetch(" UNION ALL ".join(questions))
+    if filled:
+        names = ", ".join(row["name"] for row in filled)
+        await database.execute(f"TRUNCATE {names} CASCADE")
+    await database.execute("DELETE FROM roles WHERE NOT built_in")
+
+
+async def _make_template(maintenance: asyncpg.Connection) -> None:
+    await _replace(maintenance, f"CREATE DATABASE {DATABASE}")  # Piccolo's engine asks it for its version
+    await maintenance.execute(f"DROP DATABASE IF EXISTS {DRAFT} WITH (FORCE)")
+    await maintenance.execute(f"CREATE DATABASE {DRAFT}")
+    configuration = database.engine().config
+    configuration["database"] = DRAFT
+    try:
+        await migrations.migrate()
+        await database.open_pool()
+        await seed_roles()
+        await database.close_pool()
+    finally:
+        configuration["database"] = DATABASE
+    await maintenance.execute(f"ALTER DATABASE {DRAFT} RENAME TO {TEMPLATE}")
+
+
+async def _replace(maintenance: asyncpg.Connection, create: str) -> None:
+    await maintenance.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    await maintenance.execute(create)
+
+
+def _arguments(address: PostgresAddress) -> dict[str, object]:
+    return {
+        "host": address.host,
+        "port": address.port,
+        "user": address.user,
+        "password": address.password,
+        "database": address.database,
+    }

@@ -1,0 +1,51 @@
+"""The application served by uvicorn in a process of its own, on loopback."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+START_TIMEOUT_S = 60.0
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Serve the application with this process' environment and return its URL."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        descriptor = listener.fileno()
+        command = [sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory", "--fd", str(descriptor)]
+        process = subprocess.Popen(
+            [*command, "--no-access-log", "--no-proxy-headers"],
+            cwd=REPOSITORY,
+            pass_fds=(descriptor,),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    try:
+        _await_health(process, url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _await_health(process: subprocess.Popen[bytes], url: str) -> None:
+    give_up_at = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < give_up_at:
+        if process.poll() is not None:
+            raise RuntimeError(f"the served application ended with status {process.returncode}")
+        try:
+            if httpx.get(f"{url}/health", timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the served application did not answer at {url} within {START_TIMEOUT_S:.0f} s")
