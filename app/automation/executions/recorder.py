@@ -12,7 +12,7 @@ from nornir.core.task import AggregatedResult, MultiResult, Result, Task
 
 from app.automation.executions import records
 from app.automation.executions.masks import Masker
-from app.automation.executions.records import ONCE, NodeRecord, NodeStart
+from app.automation.executions.records import ONCE, NodeRecord, NodeRetry, NodeStart, Note
 from app.automation.executions.statuses import judge
 from app.automation.executions.walk import Course
 from app.core.clock import now
@@ -49,8 +49,9 @@ class Recorder:
         self._database = database
         self._masker = masker
         self._on_commit = on_commit
-        self._backlog: queue.Queue[NodeRecord | NodeStart | None] = queue.Queue(BACKLOG_ROWS)
+        self._backlog: queue.Queue[NodeRecord | Note | None] = queue.Queue(BACKLOG_ROWS)
         self._failure: BaseException | None = None
+        self._attempts: dict[tuple[str, str], int] = {}
         self._begun: dict[tuple[str, str], float] = {}
         self._writer = threading.Thread(target=self._write_batches, name="recorder", daemon=True)
 
@@ -68,6 +69,13 @@ class Recorder:
         key, name, _ = _identity(host)
         self._begun[key, node_id] = time.monotonic()
         self._put(NodeStart(node_id, key, name))
+
+    def retry(self, node_id: str, host: HostRecord | None, attempt: int, error: NodeError, delay_s: float) -> None:
+        """Note that an attempt failed and another follows."""
+        key, name, _ = _identity(host)
+        self._attempts[key, node_id] = attempt + 1
+        described = {"class": error.error_class, "message": self._masker.text(error.message)}
+        self._put(NodeRetry(node_id, key, name, attempt, described, delay_s))
 
     def end(self, node_id: str, host: HostRecord | None, result: Result) -> NodeRecord:
         """Judge and record how a node ended on a host (or once)."""
@@ -90,15 +98,22 @@ class Recorder:
             diff=self._masker.text(result.diff or ""),
             started_at=now(),
             duration_ms=round(duration_s * 1000),
+            attempt=self._attempts.pop((key, node_id), 1),
         )
         return self._keep(record)
 
-    def skip(self, node_id: str, host: HostRecord | None) -> NodeRecord:
-        """Record that no edge to a node was taken on a host."""
+    def skip(self, node_id: str, host: HostRecord | None, branch: str | None = None) -> NodeRecord:
+        """Record that no edge to a node was taken on a host, or (``branch``) that it was passed over on purpose."""
         key, name, device_id = _identity(host)
         return self._keep(
             NodeRecord(
-                node_id=node_id, host_key=key, host_name=name, device_id=device_id, status="skipped", started_at=now()
+                node_id=node_id,
+                host_key=key,
+                host_name=name,
+                device_id=device_id,
+                status="skipped",
+                branch=branch,
+                started_at=now(),
             )
         )
 
@@ -147,7 +162,7 @@ class Recorder:
         self._put(record)
         return record
 
-    def _put(self, item: NodeRecord | NodeStart) -> None:
+    def _put(self, item: NodeRecord | Note) -> None:
         self._raise_failure()
         self._backlog.put(item)
 
@@ -167,8 +182,8 @@ class Recorder:
             except Exception as error:  # noqa: BLE001 — the writer's door: kept, and raised in the shard's thread
                 self._failure = error
 
-    def _next_batch(self) -> tuple[list[NodeRecord | NodeStart], bool]:
-        batch: list[NodeRecord | NodeStart] = []
+    def _next_batch(self) -> tuple[list[NodeRecord | Note], bool]:
+        batch: list[NodeRecord | Note] = []
         item = self._backlog.get()
         until = time.monotonic() + BATCH_WAIT_S
         while item is not None:

@@ -36,6 +36,7 @@ class NodeRecord:
     changed: bool = False
     diff: str = ""
     duration_ms: int = 0
+    attempt: int = 1
 
     def error(self) -> dict[str, str] | None:
         """Return the error as expressions and answers show it."""
@@ -51,22 +52,39 @@ class NodeStart:
     host_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class NodeRetry:
+    """A node failed on a host and is tried again after a while."""
+
+    node_id: str
+    host_key: str
+    host_name: str
+    attempt: int
+    error: Mapping[str, str]
+    delay_s: float
+
+
+Note = NodeStart | NodeRetry
+"""What is told of a node before it has ended."""
+
+
 INSERT = """
 INSERT INTO device_results (
     id, execution, node_id, host_key, device_id, device_name, iteration, attempt, status, handled, branch,
     outputs, output_hash, error_class, error_message, changed, diff, started_at, duration_ms)
-SELECT id, $2, node_id, host_key, device_id, device_name, '', 1, status, handled, branch,
+SELECT id, $2, node_id, host_key, device_id, device_name, '', attempt, status, handled, branch,
     outputs::jsonb, output_hash, error_class, error_message, changed, diff, started_at, duration_ms
 FROM unnest($1::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::bool[], $9::text[],
-    $10::text[], $11::text[], $12::text[], $13::text[], $14::bool[], $15::text[], $16::timestamptz[], $17::int[])
+    $10::text[], $11::text[], $12::text[], $13::text[], $14::bool[], $15::text[], $16::timestamptz[], $17::int[],
+    $18::int[])
     AS new(id, node_id, host_key, device_id, device_name, status, handled, branch,
-    outputs, output_hash, error_class, error_message, changed, diff, started_at, duration_ms)
+    outputs, output_hash, error_class, error_message, changed, diff, started_at, duration_ms, attempt)
 ON CONFLICT ON CONSTRAINT device_results_once_uq DO NOTHING
 RETURNING node_id, host_key
 """
 
 
-async def write(execution_id: UUID, batch: Sequence[NodeRecord | NodeStart]) -> None:
+async def write(execution_id: UUID, batch: Sequence[NodeRecord | Note]) -> None:
     """Commit a batch in one transaction; what was written before (a commit cut off) is neither doubled nor counted."""
     results = [item for item in batch if isinstance(item, NodeRecord)]
     async with database.transaction():
@@ -76,16 +94,23 @@ async def write(execution_id: UUID, batch: Sequence[NodeRecord | NodeStart]) -> 
         await _mark_started(execution_id, {item.node_id for item in batch})
         await events.append(
             execution_id,
-            [event_of(item) for item in batch if isinstance(item, NodeStart) or (item.node_id, item.host_key) in fresh],
+            [
+                event_of(item)
+                for item in batch
+                if not isinstance(item, NodeRecord) or (item.node_id, item.host_key) in fresh
+            ],
         )
 
 
-def event_of(item: NodeRecord | NodeStart) -> Event:
+def event_of(item: NodeRecord | Note) -> Event:
     """Return the event that tells of a node's start or end on a host."""
     where = {"node_id": item.node_id, "device": item.host_name, "host_key": item.host_key}
     scope = "node" if item.host_key == ONCE else "device"
     if isinstance(item, NodeStart):
         return Event(f"{scope}.started", where)
+    if isinstance(item, NodeRetry):
+        retry = {"attempt": item.attempt, "error": dict(item.error), "delay_s": item.delay_s}
+        return Event(f"{scope}.retrying", {**where, **retry})
     ended = {
         **where,
         "status": item.status,
@@ -94,6 +119,7 @@ def event_of(item: NodeRecord | NodeStart) -> Event:
         "error": item.error(),
         "handled": item.handled,
         "duration_ms": item.duration_ms,
+        "attempt": item.attempt,
     }
     return Event(f"{scope}.{'skipped' if item.status == 'skipped' else 'finished'}", ended)
 
@@ -147,6 +173,7 @@ async def _insert(execution_id: UUID, results: Sequence[NodeRecord]) -> set[tupl
         [_storable(record.diff) for record in results],
         [record.started_at for record in results],
         [record.duration_ms for record in results],
+        [record.attempt for record in results],
     )
     return {(row["node_id"], row["host_key"]) for row in rows}
 

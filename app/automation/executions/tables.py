@@ -141,7 +141,7 @@ class Result(Table, tablename="device_results"):
     diff = Text(default="")
     started_at = Timestamptz(default=now)
     duration_ms = Integer(default=0)
-    device_results_once_uq = Unique(["execution", "node_id", "host_key", "iteration", "attempt"])
+    device_results_once_uq = Unique(["execution", "node_id", "host_key", "iteration"])
 
 
 class OutputBlob(Table, tablename="output_blobs"):

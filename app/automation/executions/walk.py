@@ -8,6 +8,9 @@ from app.automation.workflows.definition import Definition, Edge, Node
 from app.automation.workflows.graph import Catalogue, Plan
 from tasks.node import NodeType
 
+PASSED = "passed"
+"""The branch of a node that was skipped on purpose: the walk goes on behind it as after a success."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
@@ -49,13 +52,15 @@ class Course:
 
     def fires(self, edge: Edge, state: NodeState) -> bool:
         """Say whether a node that ended so takes an edge of its."""
+        node_type = self.type_of(edge.source)
+        handle = edge.source_handle or node_type.triggers[0]
+        if state.status == "skipped":
+            return state.branch == PASSED and handle == node_type.triggers[0]
         goes_on = state.status == "failed" and self.node(edge.source).options.on_error == "continue"
         if state.status == "failed" and not goes_on:
             return edge.source_handle == "failure" and self.handles_failure(edge.source)
         if (state.status != "success" and not goes_on) or edge.source_handle == "failure":
             return False
-        node_type = self.type_of(edge.source)
-        handle = edge.source_handle or node_type.triggers[0]
         if any(output.name == handle for output in node_type.outputs):
             return True
         if state.branch is None:

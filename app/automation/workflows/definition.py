@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
 DEFAULT_HANDLES = {"", "trigger", "input", "output", None}
 """Handle names that canvases give to a node's plain in and out."""
+
+MAX_RETRY_DELAY_S = 3600.0
 
 
 class DefinitionFault(TypedDict):
@@ -27,6 +29,19 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Follow the failure edge where one is drawn, else fail; go on along success; or fail in any case."""
     scope: Literal["device", "once"] | None = None
     """Force a follow node to run per device or once."""
+    run_if: str | None = None
+    """An expression; where it is false the node is skipped, and the walk goes on behind it."""
+    disabled: bool = False
+    """The node is skipped always, and the walk goes on behind it."""
+    retries: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
+    """How often a failed node is tried again; a change only while nothing of it was sent."""
+    retry_delay_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 1.0
+    backoff: Literal["fixed", "linear", "exponential"] = "fixed"
+
+    def delay_s(self, attempt: int) -> float:
+        """Return how long to wait after an attempt (the first is 1), at most an hour."""
+        factor = {"fixed": 1.0, "linear": float(attempt), "exponential": 2.0 ** (attempt - 1)}[self.backoff]
+        return min(MAX_RETRY_DELAY_S, self.retry_delay_s * factor)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,14 +30,16 @@ class Text:
 
 
 def evaluated_texts(node: Node, node_type: NodeType) -> Iterator[Text]:
-    """Yield every text of a node's parameters, defaults included, that is evaluated before it runs."""
+    """Yield every text of a node that is evaluated before it runs: of its parameters, defaults included, and run_if."""
+    if node.options.run_if is not None:
+        yield Text("options.run_if", node.options.run_if, expression=True)
     for name, value in with_defaults(node.parameters, node_type.params).items():
         kind = evaluation_of(node_type.params).get(name)
         if kind == "never":
             continue
         for path, text in _texts(name, value):
             if kind == "expression" or is_template(text):
-                yield Text(path, text, expression=kind == "expression")
+                yield Text(f"parameters.{path}", text, expression=kind == "expression")
 
 
 def referred(node: Node, node_type: NodeType) -> Iterator[Reference]:
@@ -77,6 +79,18 @@ def values(node: Node, node_type: NodeType, scope: Mapping[str, Any]) -> Params:
         return msgspec.convert(raw, node_type.params, strict=False)
     except msgspec.ValidationError as error:
         raise NodeError("validation", f"The parameters do not fit once they are evaluated: {error}") from error
+
+
+def wanted(node: Node, scope: Mapping[str, Any]) -> bool:
+    """Say whether a node is to run at all; raises NodeError of class expression."""
+    if node.options.disabled:
+        return False
+    if node.options.run_if is None:
+        return True
+    try:
+        return bool(evaluate_expression(node.options.run_if, scope))
+    except ExpressionError as error:
+        raise NodeError("expression", f"run_if: {error}") from error
 
 
 def with_defaults(given: Mapping[str, Any], params: type[Params]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _node(node: Node, node_type: NodeType) -> Iterator[DefinitionFault]:
         try:
             references(text.text, expression=text.expression)
         except ExpressionError as error:
-            yield fault("bad_expression", str(error), node_id=node.id, field=f"parameters.{text.field}")
+            yield fault("bad_expression", str(error), node_id=node.id, field=text.field)
     if node.options.scope is not None and node_type.scope not in {"follow", node.options.scope}:
         message = f"{node_type.id} always runs in {node_type.scope} scope; only nodes that follow can be forced."
         yield fault("bad_option", message, node_id=node.id, field="options.scope")
@@ -142,7 +142,7 @@ def _references(definition: Definition, order: Iterable[str], catalogue: Catalog
             for reference in _safe_references(text.text, expression=text.expression):
                 message = _wrong(reference, node, by_name, before[node.id], scopes[node.id])
                 if message:
-                    yield fault("bad_reference", message, node_id=node.id, field=f"parameters.{text.field}")
+                    yield fault("bad_reference", message, node_id=node.id, field=text.field)
 
 
 def node_names(definition: Definition) -> dict[str, str]:

@@ -18,7 +18,7 @@ from app.automation.executions import records, scope
 from app.automation.executions.engine.logins import login_source
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.records import ONCE, NodeRecord
-from app.automation.executions.walk import NodeState, Walk, states_of
+from app.automation.executions.walk import PASSED, NodeState, Walk, states_of
 from app.automation.workflows.graph import Stage
 from app.core import database
 from app.core.database import patiently
@@ -87,17 +87,21 @@ def _step(task: Task, performance: Performance, journey: HostJourney, node_id: s
         return recorder.leave_unknown(node_id, journey.record, journey.lost_changes[node_id])
     if not journey.walk.reaches(node_id):
         return recorder.skip(node_id, journey.record)
-    with suppress(NornirSubTaskError):  # the recorder has judged it; whether the host goes on is the walk's to say
-        task.run(task=_node_task, name=node_id, performance=performance, journey=journey, node_id=node_id)
-    return recorder.ended.pop((journey.record.key, node_id))
-
-
-def _node_task(task: Task, performance: Performance, journey: HostJourney, node_id: str) -> Result:
-    if journey.gone:
-        raise NodeError("validation", f"{journey.record.name} was deleted after the execution had started.")
     names = scope.host_scope(
         performance.course, journey.walk, node_id, performance.background, journey.record, journey.views
     )
+    if performance.passes_over(node_id, names):
+        return recorder.skip(node_id, journey.record, PASSED)
+    with suppress(NornirSubTaskError):  # the recorder has judged it; whether the host goes on is the walk's to say
+        task.run(task=_node_task, name=node_id, performance=performance, journey=journey, node_id=node_id, names=names)
+    return recorder.ended.pop((journey.record.key, node_id))
+
+
+def _node_task(
+    task: Task, performance: Performance, journey: HostJourney, node_id: str, names: Mapping[str, Any]
+) -> Result:
+    if journey.gone:
+        raise NodeError("validation", f"{journey.record.name} was deleted after the execution had started.")
     return performance.perform_on_host(task, node_id, names)
 
 

@@ -8,7 +8,7 @@ from nornir.core.task import Result
 from app.automation.executions import records, scope
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.records import ONCE, NodeRecord
-from app.automation.executions.walk import NodeState, Walk, states_of
+from app.automation.executions.walk import PASSED, NodeState, Walk, states_of
 from app.automation.workflows.graph import Stage
 from app.core.database import patiently
 
@@ -35,8 +35,10 @@ def _step(
         return recorder.leave_unknown(node_id, None, lost[node_id])
     if not walk.reaches(node_id):
         return recorder.skip(node_id, None)
-    recorder.start(node_id, None)
     names = scope.once_scope(performance.course, walk, node_id, performance.background, views)
+    if performance.passes_over(node_id, names):
+        return recorder.skip(node_id, None, PASSED)
+    recorder.start(node_id, None)
     try:
         result = performance.perform_once(node_id, names)
     except Exception as error:  # noqa: BLE001 — the node's door: whatever it raises is its result

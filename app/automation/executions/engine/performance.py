@@ -1,7 +1,7 @@
 """Performing one node on one host (or once): evaluate, take the right to change, call, and judge."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,10 +24,12 @@ from inventory.records import HostRecord
 from tasks import context
 from tasks.context import NodeContext
 from tasks.errors import NodeError
-from tasks.node import NodeType
+from tasks.node import NodeType, Params
 
 LOCK_WAIT_S = 60.0
 LOCK_POLL_S = 0.25
+HOPELESS = frozenset({"validation", "expression", "unsupported", "config_rejected", "cancelled"})
+"""Error classes that another try would only repeat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,27 +53,49 @@ class Performance:
         host: HostRecord = task.host.record
         node_type = self.course.type_of(node_id)
         self._refuse_if_hopeless(node_type)
+        parameters.wanted(self.course.node(node_id), scope)
         params = parameters.values(self.course.node(node_id), node_type, scope)
         context.enter(self._context(node_id, host.key, host.name))
+        arguments = (task,) if node_type.scope == "device" else ()
         with self._right_to_change(node_type, host):
-            if node_type.scope == "device":
-                result = node_type.function(task, params=params)
-            else:
-                result = node_type.function(params=params)
-        return _checked(result, node_type)
+            return self._persist(node_id, host, partial(_call, node_type, arguments, params))
 
     def perform_once(self, node_id: str, scope: Mapping[str, Any]) -> Result:
         """Run a once or follow node for the whole execution."""
         node_type = self.course.type_of(node_id)
         self._refuse_if_hopeless(node_type)
+        parameters.wanted(self.course.node(node_id), scope)
         params = parameters.values(self.course.node(node_id), node_type, scope)
         surroundings = self._context(node_id, ONCE, "")
         context.enter(surroundings)
-        if node_type.scope == "once":
-            result = node_type.function(surroundings, params=params)
-        else:
-            result = node_type.function(params=params)
-        return _checked(result, node_type)
+        arguments = (surroundings,) if node_type.scope == "once" else ()
+        return self._persist(node_id, None, partial(_call, node_type, arguments, params))
+
+    def _persist(self, node_id: str, host: HostRecord | None, call: Callable[[], Result]) -> Result:
+        """Call a node, and again while its options allow and its failure may be mended by another try."""
+        options = self.course.node(node_id).options
+        attempt = 1
+        while True:
+            result, error = _attempted(call)
+            if error is None or attempt > options.retries or not self._may_retry(node_id, host, error):
+                return result
+            delay_s = options.delay_s(attempt)
+            self.recorder.retry(node_id, host, attempt, error, delay_s)
+            if self.stop.wait(delay_s):
+                return result
+            attempt += 1
+
+    def _may_retry(self, node_id: str, host: HostRecord | None, error: NodeError) -> bool:
+        key = ONCE if host is None else host.key
+        begun = (key, node_id) in self.recorder.intents
+        return not begun and not self.stop.is_set() and error.error_class not in HOPELESS
+
+    def passes_over(self, node_id: str, scope: Mapping[str, Any]) -> bool:
+        """Say whether a node is to be passed over; a broken ``run_if`` is told when the node is performed."""
+        try:
+            return not parameters.wanted(self.course.node(node_id), scope)
+        except NodeError:
+            return False
 
     def _refuse_if_hopeless(self, node_type: NodeType) -> None:
         if self.given_up:
@@ -122,7 +146,19 @@ class Performance:
             self.stop.wait(LOCK_POLL_S)
 
 
-def _checked(result: Any, node_type: NodeType) -> Result:
+def _attempted(call: Callable[[], Result]) -> tuple[Result, NodeError | None]:
+    try:
+        result = call()
+    except NodeError as raised:
+        return Result(host=None, failed=True, exception=raised), raised
+    if not result.failed:
+        return result, None
+    told = result.exception
+    return result, told if isinstance(told, NodeError) else NodeError("internal", str(told or result.result))
+
+
+def _call(node_type: NodeType, arguments: tuple[Any, ...], params: Params) -> Result:
+    result = node_type.function(*arguments, params=params)
     checked = result if isinstance(result, Result) else Result(host=None, result=result)
     branch = getattr(checked, "branch", None)
     is_open = bool(node_type.open_triggers and branch and branch.startswith(node_type.open_triggers))

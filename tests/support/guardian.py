@@ -1,0 +1,25 @@
+"""Ends the servers of a test run when the process that needed them has ended, in whatever way: run as a program.
+
+It holds a share in the servers and waits for its input to close; a killed test run closes it too.
+"""
+
+import sys
+from pathlib import Path
+
+from app.core.embedded import erase_embedded, start_embedded
+from support.placement import DATA_ROOT, FAST
+
+
+def main(folder: Path) -> None:
+    """Start the servers or find them alive, say so, and leave nothing behind once nobody needs them."""
+    services = start_embedded(folder, settings=FAST, data_root=DATA_ROOT)
+    try:
+        print("ready", flush=True)
+        sys.stdin.read()
+    finally:
+        if services.stop():
+            erase_embedded(folder)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
