@@ -68,6 +68,7 @@ class Push:
     prerequisites=("credential:ssh",),
     changes_device=True,
     dry_run=True,
+    fences_itself=True,
     inputs=(Handle("input"),),
     outputs=(
         Handle("diff", "string", "What changed in the running configuration, as a unified diff."),

@@ -48,8 +48,8 @@ class MergeParams(Params, frozen=True, kw_only=True):
     """When to go on, and with what."""
 
     mode: Annotated[
-        Literal["wait_all", "first"],
-        Meta(description="wait_all: when every way that can still arrive has; first: when one has."),
+        Literal["wait_all"],
+        Meta(description="wait_all: when every way that can still arrive has."),
     ] = "wait_all"
     data: Annotated[Expression, Meta(description="What goes on: else an array of what the edges bring.")] = (
         "{{ input.data }}"

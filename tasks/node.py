@@ -70,8 +70,12 @@ class NodeType:
     dry_run: bool = False
     """The function itself honours ``NodeContext.dry_run``; a changing node that does not is refused in a dry run."""
     idempotent: bool = True
+    fences_itself: bool = False
+    """The function calls ``before_change`` itself, right before it sends; else the engine does, before the call."""
     is_trigger: bool = False
     sets_variables: bool = False
+    loops: bool = False
+    """The engine runs what ``each`` leads to once for each of the ``rounds`` that the function returns."""
     open_triggers: str | None = None
     """A prefix of further trigger handles that the parameters decide on, such as ``case_``."""
     aliases: tuple[str, ...] = ()

@@ -61,6 +61,7 @@ class NotifyLogParams(Params, frozen=True, kw_only=True):
     icon="webhook",
     color="#db2777",
     idempotent=False,
+    fences_itself=True,
     dry_run=True,
     inputs=(Handle("data"),),
     outputs=(

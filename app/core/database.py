@@ -4,12 +4,12 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Self, TypeVar, cast
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Literal, Self, TypeVar, cast
 
 import asyncpg
 from piccolo.engine.finder import engine_finder
-from piccolo.engine.postgres import PostgresEngine
+from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 
 from app.core.errors import AppError, UnavailableError
 from app.core.settings import PostgresSettings
@@ -65,9 +65,43 @@ async def connection() -> AsyncIterator[asyncpg.Connection]:
         yield lent
 
 
-def transaction() -> Any:
+class _Transaction(PostgresTransaction):
+    """Piccolo's transaction, which gives its connection back even when PostgreSQL dies within it.
+
+    Piccolo's own keeps the dead connection as the current one, so that every statement after it fails too.
+    """
+
+    async def __aenter__(self) -> Self:
+        try:
+            await super().__aenter__()
+        except BaseException:
+            await self._give_up()
+            raise
+        return self
+
+    async def __aexit__(self, *details: object) -> Literal[False]:
+        try:
+            await super().__aexit__(*details)
+        except BaseException:
+            await self._give_up()
+            raise
+        return False
+
+    async def _give_up(self) -> None:
+        if self._parent is not None or not hasattr(self, "connection"):
+            return
+        if hasattr(self, "context") and self.engine.current_transaction.get() is self:
+            self.engine.current_transaction.reset(self.context)
+        with suppress(*CONNECTION_ERRORS):
+            self.connection.terminate()
+        if self.engine.pool is not None:
+            with suppress(*CONNECTION_ERRORS):
+                await self.engine.pool.release(self.connection)
+
+
+def transaction() -> _Transaction:
     """Open a transaction; statements of this task inside ``async with`` belong to it."""
-    return engine().transaction()
+    return _Transaction(engine=engine(), allow_nested=True)
 
 
 async def fetch(sql: str, *arguments: Any) -> list[dict[str, Any]]:

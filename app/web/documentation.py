@@ -37,7 +37,11 @@ def configuration(version: str) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="OpsConductor",
         version=version,
-        description="Network automation: workflows drawn as graphs, run on many devices at once.",
+        description=(
+            "Network automation: workflows drawn as graphs, run on many devices at once.\n\n"
+            "This document for programs: [/schema/openapi.json](/schema/openapi.json). Log in with "
+            "`POST /identity/v1/auth/login` and give the access token to *Authorize*."
+        ),
         use_handler_docstrings=True,
         openapi_router=_NoPages(path="/schema", route_handlers=[]),
     )

@@ -80,6 +80,27 @@ async def test_what_another_try_would_only_repeat_is_not_tried_again(
     assert row["attempt"] == attempts
 
 
+async def test_a_change_whose_author_knows_nothing_of_intents_is_fenced_all_the_same(
+    admin: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await make_devices(admin, ["r1", "r2"])
+    journal = tmp_path / "journal"
+    definition = workflow(
+        step(
+            "c",
+            "lab:plain",
+            default="fail:read_timeout",
+            hosts={"r2": "fail:auth"},
+            journal=str(journal),
+            options=AGAIN,
+        ),
+        edges=("start -> c",),
+    )
+    execution = await run(admin, definition, ["r1", "r2"])
+    assert table(await results(admin, execution["id"], node="c")) == {("c", "r1"): "unknown", ("c", "r2"): "failed"}
+    assert sorted(journal.read_text().splitlines()) == ["r1 ", "r2 "]
+
+
 async def test_a_change_is_not_tried_again_once_it_began(admin: httpx.AsyncClient, tmp_path: Path) -> None:
     await make_devices(admin, ["r1"])
     journal = tmp_path / "journal"

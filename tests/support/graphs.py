@@ -6,6 +6,7 @@ from nornir.core.task import Result, Task
 
 from tasks.catalog import Catalog
 from tasks.context import NodeContext
+from tasks.loop import logic_loop
 from tasks.node import Expression, Handle, Params, Verbatim, node, outcome
 
 
@@ -83,7 +84,7 @@ def set_variable(params: Nothing) -> Result:
     return outcome({"mark": repr(params)})
 
 
-CATALOGUE = Catalog((start, on_device, once, decide, switch, set_variable))
+CATALOGUE = Catalog((start, on_device, once, decide, switch, set_variable, logic_loop))
 
 
 def step(node_id: str, node_type: str, label: str = "", **parameters: Any) -> dict[str, Any]:

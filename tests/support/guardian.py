@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 
 from app.core.embedded import erase_embedded, start_embedded
-from support.placement import DATA_ROOT, FAST
+from tests.support.placement import DATA_ROOT, FAST, READY
 
 
 def main(folder: Path) -> None:
     """Start the servers or find them alive, say so, and leave nothing behind once nobody needs them."""
     services = start_embedded(folder, settings=FAST, data_root=DATA_ROOT)
     try:
-        print("ready", flush=True)
+        sys.stdout.buffer.write(READY + b"\n")
+        sys.stdout.flush()
         sys.stdin.read()
     finally:
         if services.stop():

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 DATA_ROOT = Path(tempfile.gettempdir()) / "opsconductor-tests"
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+READY = b"ready"

@@ -1,7 +1,8 @@
 """One PostgreSQL and one Valkey for all processes of a test run, and a migrated database for each."""
 
 import os
-import tempfile
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,15 +10,14 @@ from pathlib import Path
 import asyncpg
 
 from app.core import database, migrations
-from app.core.embedded import EmbeddedServices, PostgresAddress, erase_embedded, locks, start_embedded
+from app.core.embedded import EmbeddedServices, PostgresAddress, locks, start_embedded
 from app.identity.service import seed_roles
 from tests.support import environment
+from tests.support.placement import DATA_ROOT, FAST, READY, REPOSITORY
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 DATABASE = f"test_{WORKER}"
 TEMPLATE, DRAFT = "test_template", "test_draft"
-FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-DATA_ROOT = Path(tempfile.gettempdir()) / "opsconductor-tests"
 REDIS_DATABASES = 16
 KEPT = {"migration", "roles"}
 
@@ -26,12 +26,24 @@ KEPT = {"migration", "roles"}
 def running(folder: Path) -> Iterator[EmbeddedServices]:
     """Run the servers of a folder while any process of the test run needs them, then leave nothing behind."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    services = start_embedded(folder, settings=FAST, data_root=DATA_ROOT)
-    try:
+    with _guardian(folder), start_embedded(folder, settings=FAST, data_root=DATA_ROOT) as services:
         yield services
-    finally:
-        if services.stop():
-            erase_embedded(folder)
+
+
+@contextmanager
+def _guardian(folder: Path) -> Iterator[None]:
+    """Have the servers started, and ended after us, by a process that outlives us."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.support.guardian", str(folder)],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        if process.stdout.readline().strip() != READY:
+            raise RuntimeError(f"The servers of {folder} did not start; what the guardian said stands above.")
+        yield
 
 
 async def prepare(services: EmbeddedServices, folder: Path) -> None:

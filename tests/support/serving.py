@@ -6,12 +6,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 
+from tests.support.placement import REPOSITORY
+
 START_TIMEOUT_S = 60.0
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
@@ -22,19 +22,23 @@ def serving() -> Iterator[str]:
         listener.listen()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         descriptor = listener.fileno()
-        command = [sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory", "--fd", str(descriptor)]
+        leash = [sys.executable, "-m", "tests.support.leash", str(descriptor)]
+        server = ["uvicorn", "app.main:create_app", "--factory", "--fd", str(descriptor)]
         process = subprocess.Popen(
-            [*command, "--no-access-log", "--no-proxy-headers"],
+            [*leash, *server, "--no-access-log", "--no-proxy-headers"],
             cwd=REPOSITORY,
             pass_fds=(descriptor,),
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
     try:
         _await_health(process, url)
         yield url
     finally:
-        process.terminate()
+        assert process.stdin is not None
+        process.stdin.close()
         process.wait(30)
 
 

@@ -135,7 +135,7 @@ def test_merge_passes_on_what_came_in() -> None:
     assert logic_merge(MergeParams(data="one")).result == {"data": ["one"]}
 
 
-def test_merge_knows_two_modes() -> None:
-    assert msgspec.convert({"mode": "first"}, MergeParams).mode == "first"
+def test_merge_waits_for_all_and_knows_no_other_mode() -> None:
+    assert msgspec.convert({}, MergeParams).mode == "wait_all"
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"mode": "some"}, MergeParams)

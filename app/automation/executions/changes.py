@@ -63,16 +63,16 @@ async def renew_locks(claim: Claim) -> None:
     )
 
 
-async def record_intent(claim: Claim, node_id: str, host_key: str, lines: Sequence[str]) -> bool:
+async def record_intent(claim: Claim, node_id: str, host_key: str, iteration: str, lines: Sequence[str]) -> bool:
     """Record that a change is about to be sent; False when it is not, or no longer, this attempt's to send.
 
     The row is inserted only while the shard's lease is ours and the execution is not cancelled, and only once for
-    a node and host in an execution: it is the fence that keeps a change from being sent twice.
+    a node, host and iteration in an execution: it is the fence that keeps a change from being sent twice.
     """
     inserted = await database.execute(
         """
         INSERT INTO intents (id, execution, node_id, host_key, iteration, shard, shard_attempt, lines, created_at)
-        SELECT $1, $2, $3, $4, '', held.id, held.attempt, $7, now()
+        SELECT $1, $2, $3, $4, $8, held.id, held.attempt, $7, now()
         FROM (
             SELECT shards.id, shards.attempt FROM shards JOIN executions ON executions.id = shards.execution
             WHERE shards.id = $5 AND shards.attempt = $6 AND shards.status = 'running'
@@ -88,6 +88,7 @@ async def record_intent(claim: Claim, node_id: str, host_key: str, lines: Sequen
         claim.shard_id,
         claim.attempt,
         msgspec.json.encode(list(lines)).decode(),
+        iteration,
     )
     return inserted == 1
 
@@ -96,10 +97,11 @@ async def open_intents(execution_id: UUID, host_keys: Collection[str]) -> list[d
     """Return the intents on some hosts that have no result beside them: nobody knows whether they were sent."""
     rows = await database.fetch(
         """
-        SELECT node_id, host_key, lines FROM intents
+        SELECT node_id, host_key, iteration, lines FROM intents
         WHERE execution = $1 AND host_key = ANY($2) AND NOT EXISTS (
             SELECT 1 FROM device_results AS done WHERE done.execution = intents.execution
                 AND done.node_id = intents.node_id AND done.host_key = intents.host_key
+                AND done.iteration = intents.iteration
         )
         """,
         execution_id,

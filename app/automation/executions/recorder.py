@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from nornir.core.inventory import Host
@@ -12,14 +12,15 @@ from nornir.core.task import AggregatedResult, MultiResult, Result, Task
 
 from app.automation.executions import records
 from app.automation.executions.masks import Masker
-from app.automation.executions.records import ONCE, NodeRecord, NodeRetry, NodeStart, Note
+from app.automation.executions.records import NodeRecord, NodeRetry, NodeStart, Note, Place
 from app.automation.executions.statuses import judge
 from app.automation.executions.walk import Course
 from app.core.clock import now
 from app.core.database import DatabaseThread, patiently
-from inventory.records import HostRecord
 from tasks.errors import NodeError
 
+Key = tuple[str, str, str]
+"""A node, a host and an iteration."""
 BATCH_ROWS = 500
 BATCH_WAIT_S = 0.01
 BACKLOG_ROWS = 5000
@@ -43,16 +44,16 @@ class Recorder:
     ) -> None:
         self.execution_id = execution_id
         self.course = course
-        self.ended: dict[tuple[str, str], NodeRecord] = {}
-        self.intents: set[tuple[str, str]] = set()
+        self.ended: dict[Key, NodeRecord] = {}
+        self.intents: set[Key] = set()
         self.cancelled: Callable[[], bool] = lambda: False
         self._database = database
         self._masker = masker
         self._on_commit = on_commit
         self._backlog: queue.Queue[NodeRecord | Note | None] = queue.Queue(BACKLOG_ROWS)
         self._failure: BaseException | None = None
-        self._attempts: dict[tuple[str, str], int] = {}
-        self._begun: dict[tuple[str, str], float] = {}
+        self._attempts: dict[Key, int] = {}
+        self._begun: dict[Key, float] = {}
         self._writer = threading.Thread(target=self._write_batches, name="recorder", daemon=True)
 
     def __enter__(self) -> Self:
@@ -64,32 +65,38 @@ class Recorder:
         self._writer.join()
         self._raise_failure()
 
-    def start(self, node_id: str, host: HostRecord | None) -> None:
+    def note_intent(self, node_id: str, place: Place) -> None:
+        """Note that a change was begun: from now on its failure leaves the effect unknown."""
+        self.intents.add(_key(node_id, place))
+
+    def has_intent(self, node_id: str, place: Place) -> bool:
+        """Say whether a change was begun."""
+        return _key(node_id, place) in self.intents
+
+    def start(self, node_id: str, place: Place) -> None:
         """Note that a node begins on a host (or once)."""
-        key, name, _ = _identity(host)
-        self._begun[key, node_id] = time.monotonic()
-        self._put(NodeStart(node_id, key, name))
+        self._begun[_key(node_id, place)] = time.monotonic()
+        self._put(NodeStart(node_id, place.key, place.name, place.iteration))
 
-    def retry(self, node_id: str, host: HostRecord | None, attempt: int, error: NodeError, delay_s: float) -> None:
+    def retry(self, node_id: str, place: Place, attempt: int, error: NodeError, delay_s: float) -> None:
         """Note that an attempt failed and another follows."""
-        key, name, _ = _identity(host)
-        self._attempts[key, node_id] = attempt + 1
+        self._attempts[_key(node_id, place)] = attempt + 1
         described = {"class": error.error_class, "message": self._masker.text(error.message)}
-        self._put(NodeRetry(node_id, key, name, attempt, described, delay_s))
+        self._put(NodeRetry(node_id, place.key, place.name, place.iteration, attempt, described, delay_s))
 
-    def end(self, node_id: str, host: HostRecord | None, result: Result) -> NodeRecord:
+    def end(self, node_id: str, place: Place, result: Result) -> NodeRecord:
         """Judge and record how a node ended on a host (or once)."""
-        key, name, device_id = _identity(host)
         error = _error_of(result, self.course.type_of(node_id).id)
-        verdict = judge(error, intended=(key, node_id) in self.intents, cancelled=self.cancelled())
-        duration_s = time.monotonic() - self._begun.pop((key, node_id), time.monotonic())
+        verdict = judge(error, intended=_key(node_id, place) in self.intents, cancelled=self.cancelled())
+        duration_s = time.monotonic() - self._begun.pop(_key(node_id, place), time.monotonic())
         record = NodeRecord(
             node_id=node_id,
-            host_key=key,
-            host_name=name,
-            device_id=device_id,
+            host_key=place.key,
+            host_name=place.name,
+            device_id=place.device_id,
+            iteration=place.iteration,
             status=verdict.status,
-            handled=verdict.status == "failed" and self.course.handles_failure(node_id),
+            handled=verdict.status == "failed" and (place.forgiven or self.course.handles_failure(node_id)),
             branch=getattr(result, "branch", None),
             outputs=self._masker.value(result.result) if isinstance(result.result, Mapping) else None,
             error_class=verdict.error_class,
@@ -98,34 +105,34 @@ class Recorder:
             diff=self._masker.text(result.diff or ""),
             started_at=now(),
             duration_ms=round(duration_s * 1000),
-            attempt=self._attempts.pop((key, node_id), 1),
+            attempt=self._attempts.pop(_key(node_id, place), 1),
         )
         return self._keep(record)
 
-    def skip(self, node_id: str, host: HostRecord | None, branch: str | None = None) -> NodeRecord:
+    def skip(self, node_id: str, place: Place, branch: str | None = None) -> NodeRecord:
         """Record that no edge to a node was taken on a host, or (``branch``) that it was passed over on purpose."""
-        key, name, device_id = _identity(host)
         return self._keep(
             NodeRecord(
                 node_id=node_id,
-                host_key=key,
-                host_name=name,
-                device_id=device_id,
+                host_key=place.key,
+                host_name=place.name,
+                device_id=place.device_id,
+                iteration=place.iteration,
                 status="skipped",
                 branch=branch,
                 started_at=now(),
             )
         )
 
-    def leave_unknown(self, node_id: str, host: HostRecord | None, lines: Sequence[str]) -> NodeRecord:
+    def leave_unknown(self, node_id: str, place: Place, lines: Sequence[str]) -> NodeRecord:
         """Record a change that another attempt had begun and never reported."""
-        key, name, device_id = _identity(host)
         return self._keep(
             NodeRecord(
                 node_id=node_id,
-                host_key=key,
-                host_name=name,
-                device_id=device_id,
+                host_key=place.key,
+                host_name=place.name,
+                device_id=place.device_id,
+                iteration=place.iteration,
                 status="unknown",
                 error_class="worker_lost",
                 message="The worker died after it began to send this, so nobody knows how much took effect. "
@@ -134,6 +141,10 @@ class Recorder:
                 started_at=now(),
             )
         )
+
+    def take(self, node_id: str, place: Place) -> NodeRecord:
+        """Hand over the record of a node that has just ended."""
+        return self.ended.pop(_key(node_id, place))
 
     def task_started(self, task: Task) -> None:
         """Take no note: the execution's start is recorded when its first shard is claimed."""
@@ -150,15 +161,15 @@ class Recorder:
     def subtask_instance_started(self, task: Task, host: Host) -> None:
         """Note that a node begins on a host."""
         if _is_node(task):
-            self.start(task.name, host.record)
+            self.start(task.name, _place(task, host))
 
     def subtask_instance_completed(self, task: Task, host: Host, result: MultiResult) -> None:
         """Record how a node ended on a host; what it ran as subtasks of its own is its own affair."""
         if _is_node(task):
-            self.end(task.name, host.record, result[0])
+            self.end(task.name, _place(task, host), result[0])
 
     def _keep(self, record: NodeRecord) -> NodeRecord:
-        self.ended[record.host_key, record.node_id] = record
+        self.ended[record.node_id, record.host_key, record.iteration] = record
         self._put(record)
         return record
 
@@ -201,10 +212,13 @@ def _is_node(task: Task) -> bool:
     return task.parent_task is not None and task.parent_task.parent_task is None
 
 
-def _identity(host: HostRecord | None) -> tuple[str, str, UUID | None]:
-    if host is None:
-        return ONCE, "", None
-    return host.key, host.name, UUID(host.id) if host.id else None
+def _place(task: Task, host: Host) -> Place:
+    place: Any = task.params.get("place")
+    return place if isinstance(place, Place) else Place(host.record)
+
+
+def _key(node_id: str, place: Place) -> Key:
+    return node_id, place.key, place.iteration
 
 
 def _error_of(result: Result, node_type: str) -> BaseException | None:

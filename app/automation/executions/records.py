@@ -13,9 +13,35 @@ from app.automation.executions.events import Event
 from app.automation.executions.statuses import COUNTER, ResultStatus
 from app.core import database
 from app.core.clock import uuid7
+from inventory.records import HostRecord
 
 ONCE = "-"
 """The host key of what runs once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node runs: on a host, or once; and in which rounds of which loops (``outer:0.inner:2``)."""
+
+    host: HostRecord | None = None
+    iteration: str = ""
+    forgiven: bool = False
+    """A loop around takes failures here as its own affair."""
+
+    @property
+    def key(self) -> str:
+        """The host's key, or that of what runs once."""
+        return ONCE if self.host is None else self.host.key
+
+    @property
+    def name(self) -> str:
+        """The host's name, or nothing."""
+        return "" if self.host is None else self.host.name
+
+    @property
+    def device_id(self) -> UUID | None:
+        """The device's id; an ad-hoc host has none."""
+        return UUID(self.host.id) if self.host is not None and self.host.id else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +54,7 @@ class NodeRecord:
     status: ResultStatus
     started_at: datetime
     device_id: UUID | None = None
+    iteration: str = ""
     handled: bool = False
     branch: str | None = None
     outputs: Mapping[str, Any] | None = None
@@ -50,6 +77,7 @@ class NodeStart:
     node_id: str
     host_key: str
     host_name: str
+    iteration: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +87,7 @@ class NodeRetry:
     node_id: str
     host_key: str
     host_name: str
+    iteration: str
     attempt: int
     error: Mapping[str, str]
     delay_s: float
@@ -72,15 +101,15 @@ INSERT = """
 INSERT INTO device_results (
     id, execution, node_id, host_key, device_id, device_name, iteration, attempt, status, handled, branch,
     outputs, output_hash, error_class, error_message, changed, diff, started_at, duration_ms)
-SELECT id, $2, node_id, host_key, device_id, device_name, '', attempt, status, handled, branch,
+SELECT id, $2, node_id, host_key, device_id, device_name, iteration, attempt, status, handled, branch,
     outputs::jsonb, output_hash, error_class, error_message, changed, diff, started_at, duration_ms
 FROM unnest($1::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::bool[], $9::text[],
     $10::text[], $11::text[], $12::text[], $13::text[], $14::bool[], $15::text[], $16::timestamptz[], $17::int[],
-    $18::int[])
+    $18::int[], $19::text[])
     AS new(id, node_id, host_key, device_id, device_name, status, handled, branch,
-    outputs, output_hash, error_class, error_message, changed, diff, started_at, duration_ms, attempt)
+    outputs, output_hash, error_class, error_message, changed, diff, started_at, duration_ms, attempt, iteration)
 ON CONFLICT ON CONSTRAINT device_results_once_uq DO NOTHING
-RETURNING node_id, host_key
+RETURNING node_id, host_key, iteration
 """
 
 
@@ -90,21 +119,19 @@ async def write(execution_id: UUID, batch: Sequence[NodeRecord | Note]) -> None:
     async with database.transaction():
         await database.execute("SELECT 1 FROM executions WHERE id = $1 FOR UPDATE", execution_id)
         fresh = await _insert(execution_id, results)
-        await _count(execution_id, [record for record in results if (record.node_id, record.host_key) in fresh])
+        await _count(execution_id, [record for record in results if _identity(record) in fresh])
         await _mark_started(execution_id, {item.node_id for item in batch})
         await events.append(
             execution_id,
-            [
-                event_of(item)
-                for item in batch
-                if not isinstance(item, NodeRecord) or (item.node_id, item.host_key) in fresh
-            ],
+            [event_of(item) for item in batch if not isinstance(item, NodeRecord) or _identity(item) in fresh],
         )
 
 
 def event_of(item: NodeRecord | Note) -> Event:
     """Return the event that tells of a node's start or end on a host."""
     where = {"node_id": item.node_id, "device": item.host_name, "host_key": item.host_key}
+    if item.iteration:
+        where["iteration"] = item.iteration
     scope = "node" if item.host_key == ONCE else "device"
     if isinstance(item, NodeStart):
         return Event(f"{scope}.started", where)
@@ -130,11 +157,13 @@ async def load(
     """Return results of some nodes (of some hosts, or all), with the outputs of those nodes that need them."""
     rows = await database.fetch(
         """
-        SELECT node_id, host_key, device_name, status, handled, branch, error_class, error_message,
+        SELECT node_id, host_key, device_name, iteration, status, handled, branch, started_at,
+            error_class, error_message,
             CASE WHEN node_id = ANY($4) THEN outputs END AS outputs,
             CASE WHEN node_id = ANY($4) THEN output_hash END AS output_hash
         FROM device_results
         WHERE execution = $1 AND node_id = ANY($2) AND ($3::text[] IS NULL OR host_key = ANY($3))
+        ORDER BY started_at
         """,
         execution_id,
         list(node_ids),
@@ -149,7 +178,7 @@ async def load(
     return rows
 
 
-async def _insert(execution_id: UUID, results: Sequence[NodeRecord]) -> set[tuple[str, str]]:
+async def _insert(execution_id: UUID, results: Sequence[NodeRecord]) -> set[tuple[str, str, str]]:
     if not results:
         return set()
     packed = [outputs.pack(record.outputs) for record in results]
@@ -174,8 +203,13 @@ async def _insert(execution_id: UUID, results: Sequence[NodeRecord]) -> set[tupl
         [record.started_at for record in results],
         [record.duration_ms for record in results],
         [record.attempt for record in results],
+        [record.iteration for record in results],
     )
-    return {(row["node_id"], row["host_key"]) for row in rows}
+    return {(row["node_id"], row["host_key"], row["iteration"]) for row in rows}
+
+
+def _identity(record: NodeRecord) -> tuple[str, str, str]:
+    return record.node_id, record.host_key, record.iteration
 
 
 async def _count(execution_id: UUID, results: Sequence[NodeRecord]) -> None:

@@ -5,13 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from app.automation.executions.walk import Course, Walk
 from app.automation.workflows.parameters import referred
 from app.automation.workflows.validation import node_names
 from app.core.clock import now
-from inventory.records import HostRecord
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -40,23 +37,18 @@ def referenced_nodes(course: Course, node_ids: Sequence[str]) -> set[str]:
     return wanted | {node_id for node_id in course.plan.scopes if course.type_of(node_id).sets_variables}
 
 
-def host_scope(
-    course: Course, walk: Walk, node_id: str, background: Background, host: HostRecord, views: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Build the scope of a node on a host; ``views`` are the nodes behind it, as ``node_view`` makes them."""
-    return {**_scope(course, walk, node_id, background, views), "host": msgspec.to_builtins(host)}
-
-
-def once_scope(
-    course: Course, walk: Walk, node_id: str, background: Background, views: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Build the scope of a once node; its views of device nodes are those ``fleet_view`` makes."""
-    return _scope(course, walk, node_id, background, views)
-
-
 def node_view(status: str, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what an expression sees of a node that ran here: ``outputs``, ``status``, ``error``."""
     return {"status": status, "outputs": dict(outputs or {}), "error": error}
+
+
+def views_of(course: Course, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the views of recorded results; of what ran in loops, only the variables set last are seen behind them."""
+    return {
+        row["node_id"]: node_view(row["status"], row["outputs"], row["error"])
+        for row in rows
+        if not row["iteration"] or course.type_of(row["node_id"]).sets_variables
+    }
 
 
 def fleet_view(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -68,9 +60,10 @@ def fleet_view(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _scope(
+def scope_of(
     course: Course, walk: Walk, node_id: str, background: Background, views: Mapping[str, Any]
 ) -> dict[str, Any]:
+    """Build the scope of a node; ``views`` are the nodes behind it, as ``node_view`` and ``fleet_view`` make them."""
     present = now()
     named = {name: views[meant] for name, meant in node_names(course.definition).items() if meant in views}
     short = {name: view.get("outputs", view) for name, view in named.items() if _IDENTIFIER.match(name)}

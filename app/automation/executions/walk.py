@@ -121,9 +121,11 @@ class Walk:
 
 
 def states_of(rows: Collection[Mapping[str, object]]) -> dict[str, set[NodeState]]:
-    """Collect the distinct ends of each node from result rows."""
+    """Collect the distinct ends of each node from result rows, those within the rounds of a loop left out."""
     states: dict[str, set[NodeState]] = {}
     for row in rows:
+        if row["iteration"]:
+            continue
         state = NodeState(row["status"], row["branch"])  # type: ignore[arg-type]
         states.setdefault(str(row["node_id"]), set()).add(state)
     return states

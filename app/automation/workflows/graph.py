@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from app.automation.workflows.definition import Definition, Edge, Node
+from app.automation.workflows.loops import loop_bodies
 from tasks.node import NodeType
 
 RunScope = Literal["device", "once"]
@@ -30,6 +31,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str
     stages: tuple[Stage, ...]
     scopes: dict[str, RunScope]
+    loops: dict[str, tuple[str, ...]] = {}
     unreachable: tuple[str, ...] = ()
 
     @property
@@ -95,6 +97,7 @@ def compile_plan(definition: Definition, catalogue: Catalogue, trigger: str) -> 
         trigger=trigger,
         stages=_stages(definition, groups, ranks, scopes),
         scopes={node_id: scopes[node_id] for node_id in steps},
+        loops=loop_bodies(definition, steps, catalogue),
         unreachable=tuple(node_id for node_id in order if node_id not in reached),
     )
 

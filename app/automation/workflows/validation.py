@@ -9,6 +9,7 @@ from app.automation.workflows import parameters
 from app.automation.workflows.definition import Definition, DefinitionFault, Edge, Node, fault, read_definition
 from app.automation.workflows.expressions import RESERVED, ExpressionError, Reference, references
 from app.automation.workflows.graph import Catalogue, ancestors, resolve_scopes, topological_order, triggers
+from app.automation.workflows.loops import check_loops
 from tasks.node import Handle, NodeType
 
 ALWAYS_CONNECTS = {"any", "trigger"}
@@ -136,6 +137,7 @@ def _references(definition: Definition, order: Iterable[str], catalogue: Catalog
     before = ancestors(definition, order)
     scopes = resolve_scopes(definition, order, catalogue)
     by_name = node_names(definition)
+    yield from check_loops(definition, order, catalogue, scopes)
     for node in definition.nodes.values():
         node_type = catalogue[node.type_id]
         for text in parameters.evaluated_texts(node, node_type):

@@ -30,7 +30,9 @@ def read(task: Task, params: Behaviour) -> Result:
     return outcome({"text": params.text * params.repeat or str(task.host)})
 
 
-@node("lab:change", name="Change", category="lab", scope="device", changes_device=True, dry_run=True)
+@node(
+    "lab:change", name="Change", category="lab", scope="device", changes_device=True, dry_run=True, fences_itself=True
+)
 def change(task: Task, params: Behaviour) -> Result:
     """Change a host that behaves as told."""
     if context.current().dry_run:
@@ -48,6 +50,14 @@ def stubborn(task: Task, params: Behaviour) -> Result:
     return outcome()
 
 
+@node("lab:plain", name="Plain change", category="lab", scope="device", changes_device=True)
+def plain(task: Task, params: Behaviour) -> Result:
+    """Change a host, and know nothing of intents."""
+    note(params, str(task.host))
+    behave(str(task.host), params)
+    return outcome()
+
+
 @node("lab:once", name="Once", category="lab", scope="once", outputs=(Handle("text", "string"),))
 def once(surroundings: NodeContext, params: Behaviour) -> Result:
     """Do something once, as told."""
@@ -55,7 +65,7 @@ def once(surroundings: NodeContext, params: Behaviour) -> Result:
     return outcome({"text": params.text, "execution": surroundings.execution["id"]})
 
 
-@node("lab:effect", name="Effect", category="lab", scope="once", idempotent=False)
+@node("lab:effect", name="Effect", category="lab", scope="once", idempotent=False, fences_itself=True)
 def effect(surroundings: NodeContext, params: Behaviour) -> Result:
     """Have an effect outside, once, as told."""
     surroundings.before_change([params.text])

@@ -14,7 +14,7 @@ from app.automation.executions.changes import Claim
 from app.automation.executions.engine.stopping import Stop
 from app.automation.executions.masks import Masker
 from app.automation.executions.recorder import Recorder
-from app.automation.executions.records import ONCE
+from app.automation.executions.records import Place
 from app.automation.executions.scope import Background
 from app.automation.executions.walk import Course
 from app.automation.workflows import parameters
@@ -48,46 +48,47 @@ class Performance:
     given_up: bool
     outbound_allow: tuple[str, ...]
 
-    def perform_on_host(self, task: Task, node_id: str, scope: Mapping[str, Any]) -> Result:
+    def perform_on_host(self, task: Task, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a device or follow node on a host, as the Nornir task ``task``."""
         host: HostRecord = task.host.record
         node_type = self.course.type_of(node_id)
         self._refuse_if_hopeless(node_type)
         parameters.wanted(self.course.node(node_id), scope)
         params = parameters.values(self.course.node(node_id), node_type, scope)
-        context.enter(self._context(node_id, host.key, host.name))
+        context.enter(self._context(node_id, place))
         arguments = (task,) if node_type.scope == "device" else ()
         with self._right_to_change(node_type, host):
-            return self._persist(node_id, host, partial(_call, node_type, arguments, params))
+            self._fence(node_id, node_type, place)
+            return self._persist(node_id, place, partial(_call, node_type, arguments, params))
 
-    def perform_once(self, node_id: str, scope: Mapping[str, Any]) -> Result:
-        """Run a once or follow node for the whole execution."""
+    def perform_once(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
+        """Run a once or follow node without a device."""
         node_type = self.course.type_of(node_id)
         self._refuse_if_hopeless(node_type)
         parameters.wanted(self.course.node(node_id), scope)
         params = parameters.values(self.course.node(node_id), node_type, scope)
-        surroundings = self._context(node_id, ONCE, "")
+        surroundings = self._context(node_id, place)
         context.enter(surroundings)
         arguments = (surroundings,) if node_type.scope == "once" else ()
-        return self._persist(node_id, None, partial(_call, node_type, arguments, params))
+        self._fence(node_id, node_type, place)
+        return self._persist(node_id, place, partial(_call, node_type, arguments, params))
 
-    def _persist(self, node_id: str, host: HostRecord | None, call: Callable[[], Result]) -> Result:
+    def _persist(self, node_id: str, place: Place, call: Callable[[], Result]) -> Result:
         """Call a node, and again while its options allow and its failure may be mended by another try."""
         options = self.course.node(node_id).options
         attempt = 1
         while True:
             result, error = _attempted(call)
-            if error is None or attempt > options.retries or not self._may_retry(node_id, host, error):
+            if error is None or attempt > options.retries or not self._may_retry(node_id, place, error):
                 return result
             delay_s = options.delay_s(attempt)
-            self.recorder.retry(node_id, host, attempt, error, delay_s)
+            self.recorder.retry(node_id, place, attempt, error, delay_s)
             if self.stop.wait(delay_s):
                 return result
             attempt += 1
 
-    def _may_retry(self, node_id: str, host: HostRecord | None, error: NodeError) -> bool:
-        key = ONCE if host is None else host.key
-        begun = (key, node_id) in self.recorder.intents
+    def _may_retry(self, node_id: str, place: Place, error: NodeError) -> bool:
+        begun = self.recorder.has_intent(node_id, place)
         return not begun and not self.stop.is_set() and error.error_class not in HOPELESS
 
     def passes_over(self, node_id: str, scope: Mapping[str, Any]) -> bool:
@@ -103,25 +104,31 @@ class Performance:
         if self.dry_run and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
             raise NodeError("unsupported", f"{node_type.id} cannot say what it would do, so a dry run refuses it.")
 
-    def _context(self, node_id: str, host_key: str, host_name: str) -> NodeContext:
+    def _context(self, node_id: str, place: Place) -> NodeContext:
         return NodeContext(
-            execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": host_name},
+            execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": place.name},
             node_id=node_id,
             dry_run=self.dry_run,
             cancelled=self.stop.is_set,
-            before_change=partial(self._intend, node_id, host_key),
+            before_change=partial(self._intend, node_id, place),
             outbound_allow=self.outbound_allow,
         )
 
-    def _intend(self, node_id: str, host_key: str, lines: Sequence[str]) -> None:
+    def _fence(self, node_id: str, node_type: NodeType, place: Place) -> None:
+        """Record the intent for a node that changes something and does not do so itself."""
+        changes = node_type.changes_device or not node_type.idempotent
+        if changes and not node_type.fences_itself and not self.dry_run:
+            self._intend(node_id, place, [node_type.id])
+
+    def _intend(self, node_id: str, place: Place, lines: Sequence[str]) -> None:
         """Record the intent to send lines; raises NodeError when the change is not, or no longer, ours to make."""
         if self.stop.is_set():
             raise NodeError("cancelled", "Nothing was sent.")
         masked = self.masker.value(list(lines))
-        recorded = self.db.run(patiently(lambda: changes.record_intent(self.claim, node_id, host_key, masked)))
-        if not recorded:
+        record = changes.record_intent
+        if not self.db.run(patiently(lambda: record(self.claim, node_id, place.key, place.iteration, masked))):
             raise NodeError("cancelled", "Nothing was sent: the execution was cancelled, or another worker took over.")
-        self.recorder.intents.add((host_key, node_id))
+        self.recorder.note_intent(node_id, place)
 
     @contextmanager
     def _right_to_change(self, node_type: NodeType, host: HostRecord) -> Iterator[None]:

@@ -1,0 +1,40 @@
+# What a developer calls. Each target makes .venv by itself, with the Python that PYTHON names (3.11 or newer).
+PYTHON ?= python3
+STATE ?= $(CURDIR)/.state
+BIN := .venv/bin
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt
+OLD := OpsConductor needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12
+
+.PHONY: demo run test check bench clean help
+.DEFAULT_GOAL := help
+
+demo: .venv/installed ## Show the product on twelve simulated devices; ONCE=1 stops everything after the run.
+	@OPSCONDUCTOR_STATE_DIR="$(STATE)" $(BIN)/opsconductor demo $(if $(filter-out 0,$(ONCE)),--once)
+
+run: .venv/installed ## Run everything in this terminal; its data is in .state, and Ctrl-C stops it.
+	@OPSCONDUCTOR_STATE_DIR="$(STATE)" $(BIN)/opsconductor up
+
+test: .venv/installed-dev ## Run the whole suite in parallel; fails under 90 % coverage of branches and lines.
+	@$(BIN)/pytest -n auto --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+
+check: .venv/installed-dev ## Lint, check the format, the types and the imports.
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: .venv/installed ## Time the demo from start to end, three times.
+	@for turn in 1 2 3; do bash -o pipefail -c 'time $(MAKE) --no-print-directory demo ONCE=1 | grep ^partial' || exit 1; done
+
+clean: ## Remove what make and the tools made; .state, the data of make run, stays.
+	@rm -rf .venv build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("$(OLD)" % v[:2])'
+	@$(PYTHON) -m venv .venv
+	@$(PIP) -e .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	@$(PIP) -e '.[dev]'
+	@touch $@
