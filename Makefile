@@ -20,8 +20,8 @@ test: .venv/installed-dev ## Run the whole suite in parallel; fails under 90 % c
 check: .venv/installed-dev ## Lint, check the format, the types and the imports.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: .venv/installed ## Time the demo from start to end, three times.
-	@for turn in 1 2 3; do bash -o pipefail -c 'time $(MAKE) --no-print-directory demo ONCE=1 | grep ^partial' || exit 1; done
+bench: .venv/installed-dev ## Run the benches, or those that BENCH names, and print their figures beside their peers'.
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 clean: ## Remove what make and the tools made; .state, the data of make run, stays.
 	@rm -rf .venv build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -37,8 +37,17 @@ def own_command(*words: str) -> list[str]:
 class Child:
     """A part of the service in a process of its own."""
 
-    def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str], log_folder: Path | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        log_folder: Path | None,
+        *,
+        descriptors: Sequence[int] = (),
+    ) -> None:
         self.name = name
+        self._descriptors = descriptors
         self.log = None if log_folder is None else log_folder / f"{name}.log"
         self._command = command
         self._environ = environ
@@ -65,6 +74,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 env={**self._environ, PARENT: str(os.getpid())},
+                pass_fds=self._descriptors,
                 start_new_session=True,
             )
 

@@ -1,6 +1,7 @@
 """The stage the demo plays on: a state folder of its own, simulated devices, a receiver, the service, an admin."""
 
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from app.cli.client import Api
 from app.cli.logins import GivenToken
-from app.cli.ports import free_port
+from app.cli.ports import listen_near
 from app.cli.signals import StopSignals
 from app.cli.stack import Stack, StackPlan
 from app.core.embedded import erase_embedded
@@ -51,24 +52,41 @@ class Stage:
 @contextmanager
 def demo_stage(environ: Mapping[str, str], signals: StopSignals, tell: Tell) -> Iterator[Stage]:
     """Set the stage, afresh, and leave nothing of it running; the logs stay in its state folder."""
-    variables, state = demo_environment(environ)
+    own = {**environ, **dict.fromkeys(OF_THE_INSTALLATION, "")}
+    settings = load_settings(own)
+    state = open_state_folder(open_state_folder(settings.state_dir) / "demo")
     erase_embedded(state)
     for log in state.glob("*.log"):
         log.unlink()
     try:
-        with _staged(variables, state, signals, tell) as stage:
-            yield stage
+        with listen_near(HOST, settings.api_port) as listener:
+            variables = {**own, **_variables(state, port=listener.getsockname()[1])}
+            with _staged(variables, state, listener, signals, tell) as stage:
+                yield stage
     finally:
         erase_embedded(state)
 
 
+def _variables(state: Path, *, port: int) -> dict[str, str]:
+    return {
+        "OPSCONDUCTOR_STATE_DIR": str(state),
+        "API_HOST": HOST,
+        "API_PORT": str(port),
+        "OUTBOUND_ALLOW": HOST,
+        "WORKERS": "2",
+    }
+
+
 @contextmanager
-def _staged(variables: Mapping[str, str], state: Path, signals: StopSignals, tell: Tell) -> Iterator[Stage]:
+def _staged(
+    variables: Mapping[str, str], state: Path, listener: socket.socket, signals: StopSignals, tell: Tell
+) -> Iterator[Stage]:
     password, enable_secret, admin_password = (secrets.token_urlsafe(SECRET_BYTES) for _ in range(3))
     fleet = with_passwords(demo_fleet(), password=password, enable_secret=enable_secret)
     spec = NetworkSpec(devices=tuple(one.device for one in fleet), host_key_path=state / "ssh_host_key")
     plan = StackPlan(
         environ=variables,
+        listener=listener,
         log_folder=state,
         postgres_settings=IN_A_HURRY,
         first_command=("user", "create-admin", "--username", ADMIN),
@@ -82,22 +100,6 @@ def _staged(variables: Mapping[str, str], state: Path, signals: StopSignals, tel
             yield Stage(
                 stack=stack, fleet=fleet, ports=ports, receiver=receiver, state=state, admin_password=admin_password
             )
-
-
-def demo_environment(environ: Mapping[str, str]) -> tuple[dict[str, str], Path]:
-    """Return the environment of the demo, which has no part in a real installation's, and its state folder."""
-    own = {**environ, **dict.fromkeys(OF_THE_INSTALLATION, "")}
-    settings = load_settings(own)
-    state = open_state_folder(open_state_folder(settings.state_dir) / "demo")
-    port = free_port(HOST, settings.api_port)
-    return {
-        **own,
-        "OPSCONDUCTOR_STATE_DIR": str(state),
-        "API_HOST": HOST,
-        "API_PORT": str(port),
-        "OUTBOUND_ALLOW": HOST,
-        "WORKERS": "2",
-    }, state
 
 
 def log_in(stage: Stage) -> Api:

@@ -1,11 +1,14 @@
 """The API's port: taken before anything heavy is loaded, or refused with the reason."""
 
 import errno
+import os
 import socket
 
 from app.core.errors import ConfigurationError
 
 BACKLOG = 2048
+DESCRIPTOR = "OPSCONDUCTOR_LISTEN_FD"
+"""Names a socket that listens already to the process that inherits it."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -32,14 +35,18 @@ def require_free(host: str, port: int) -> None:
     listen(host, port).close()
 
 
-def free_port(host: str, wanted: int) -> int:
-    """Return the wanted port where it can be had, else another one."""
+def inherit_or_listen(host: str, port: int) -> socket.socket:
+    """Return the socket that a parent listens with, else one of our own; raises as ``listen`` does."""
+    descriptor = os.environ.get(DESCRIPTOR)
+    return listen(host, port) if descriptor is None else socket.socket(fileno=int(descriptor))
+
+
+def listen_near(host: str, wanted: int) -> socket.socket:
+    """Return a socket that listens on the wanted port where it can be had, else on another one."""
     try:
-        require_free(host, wanted)
+        return listen(host, wanted)
     except ConfigurationError:
-        with listen(host, 0) as listener:
-            return int(listener.getsockname()[1])
-    return wanted
+        return listen(host, 0)
 
 
 def _refusal(host: str, port: int, error: OSError) -> str:

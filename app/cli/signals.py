@@ -1,6 +1,8 @@
 """Ctrl-C and the signals that ask a process to end: an interruption at first, and later only counted."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -13,6 +15,7 @@ class StopSignals:
     def __init__(self) -> None:
         self.count = 0
         self.interrupting = True
+        self._held = False
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
@@ -25,8 +28,23 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let a step that must not be torn come to its end before the first signal interrupts; the second one does."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self.count:
+            self._interrupt()
+
     def _note(self, _: int, __: FrameType | None) -> None:
         self.count += 1
+        if not self._held or self.count > 1:
+            self._interrupt()
+
+    def _interrupt(self) -> None:
         if self.interrupting:
             self.interrupting = False
             raise KeyboardInterrupt

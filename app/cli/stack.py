@@ -1,5 +1,6 @@
 """Everything in one terminal: embedded servers, the schema, the API and the workers, started and stopped as one."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from click.exceptions import Exit
 from app.cli.children import Child, ChildFailedError, own_command
 from app.cli.keys import kept_keys, make_missing_keys
 from app.cli.local import addresses
-from app.cli.ports import require_free
+from app.cli.ports import DESCRIPTOR, listen
 from app.cli.signals import StopSignals
 from app.core.embedded import EmbeddedServices, start_embedded
 from app.core.embedded.files import open_state_folder
@@ -24,6 +25,8 @@ from app.core.logging import get_logger
 from app.core.settings import load_settings
 
 READY_WITHIN_S = 120.0
+ANSWER_WITHIN_S = 3.0
+"""A socket is there before the API is; who waits longer for an answer notices too late that the API has ended."""
 LOOK_EVERY_S = 0.1
 SERVERS_EVERY_S = 2.0
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 — compared with, not bound to
@@ -36,6 +39,8 @@ class StackPlan:
     """What a stack is started with: its environment, and what differs from an ordinary installation."""
 
     environ: Mapping[str, str]
+    listener: socket.socket | None = None
+    """What the API listens with, where that was chosen already."""
     log_folder: Path | None = None
     postgres_settings: Mapping[str, str] = field(default_factory=dict)
     first_command: Sequence[str] = ()
@@ -65,10 +70,11 @@ class Stack:
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
-            require_free(self.settings.api_host, self.settings.api_port)
+            listener = self._plan.listener or listen(self.settings.api_host, self.settings.api_port)
+            undo.callback(listener.close)
             self._start_servers(undo)
             self._run("migrate")
-            self._start_children(undo)
+            self._start_children(undo, listener)
             if self._plan.first_command:
                 self._run(*self._plan.first_command, more=self._plan.first_environ)
             self._await_ready()
@@ -110,29 +116,42 @@ class Stack:
         state = open_state_folder(self.settings.state_dir)
         make_missing_keys(state, self.environ)
         self.environ |= kept_keys(state, self.environ)
-        self._servers = start_embedded(
-            state,
-            postgres=self.settings.postgres is None,
-            valkey=self.settings.redis_url is None,
-            os_user=self.settings.embedded_os_user,
-            settings=self._plan.postgres_settings,
-        )
-        undo.callback(self._servers.stop)
+        with self._signals.held():
+            self._servers = start_embedded(
+                state,
+                postgres=self.settings.postgres is None,
+                valkey=self.settings.redis_url is None,
+                os_user=self.settings.embedded_os_user,
+                settings=self._plan.postgres_settings,
+            )
+            undo.callback(self._servers.stop)
         self.environ |= addresses(self._servers)
         self.settings = load_settings(self.environ)
 
-    def _start_children(self, undo: ExitStack) -> None:
-        """Start API and workers; they are stopped in the opposite order, so that the API answers to the end."""
-        for name in ("api", "worker"):
-            child = Child(name, own_command(name), self.environ, self._plan.log_folder)
-            self._children.append(child)
-            undo.callback(child.stop, lambda: self._signals.count)
-            child.start()
+    def _start_children(self, undo: ExitStack, listener: socket.socket) -> None:
+        """Start API and workers; they are stopped in the opposite order, so that the API answers to the end.
+
+        The API inherits its socket: nobody else gets the port meanwhile, and one that is started again is not missed.
+        """
+        undo.callback(listener.close)
+        number, logs = listener.fileno(), self._plan.log_folder
+        listening = {**self.environ, DESCRIPTOR: str(number)}
+        self._children = [
+            Child("api", own_command("api"), listening, logs, descriptors=[number]),
+            Child("worker", own_command("worker"), self.environ, logs),
+        ]
+        for child in self._children:
+            undo.callback(child.stop, self._asked)
+            with self._signals.held():
+                child.start()
+
+    def _asked(self) -> int:
+        return self._signals.count
 
     def _await_ready(self) -> None:
         """Wait until the API answers that everything it needs is there; raises when a part ends instead."""
         give_up_at = time.monotonic() + READY_WITHIN_S
-        with httpx.Client(base_url=self.url, verify=False, trust_env=False, timeout=10) as client:  # noqa: S501 — our own process on this machine
+        with httpx.Client(base_url=self.url, verify=False, trust_env=False, timeout=ANSWER_WITHIN_S) as client:  # noqa: S501 — our own process on this machine
             while not _is_ready(client):
                 for child in self._children:
                     if child.status is not None:

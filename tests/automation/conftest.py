@@ -14,7 +14,7 @@ from tests.support import working
 @pytest.fixture
 def settings(services: EmbeddedServices) -> Settings:
     """Return settings with the lab's node types."""
-    return replace(load_settings(), nodes_path=working.NODES, workers=2)
+    return replace(load_settings(), nodes_path=working.NODES, workers=2, redis_url=working.redis_url())
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 from app.cli.entry import main
 from app.core.access import PERMISSIONS
 from app.core.embedded import EmbeddedServices
+from app.core.queue import connect
+from app.identity.attempts import PREFIX
 from tests.support import callers, working
 
 Call = Callable[..., Result]
@@ -87,6 +89,14 @@ def bounded() -> Iterator[None]:
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(autouse=True)
+def _no_logins_counted(services: EmbeddedServices) -> None:
+    """Forget how many logins other tests have tried at the served application."""
+    with connect(working.redis_url()) as redis:
+        for key in redis.scan_iter(f"{PREFIX}*"):
+            redis.delete(key)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from app.cli.ports import free_port, listen, require_free
+from app.cli.ports import DESCRIPTOR, inherit_or_listen, listen, listen_near, require_free
 from app.core.errors import ConfigurationError
 
 HOST = "127.0.0.1"
@@ -23,13 +23,26 @@ def test_a_port_is_free_again_afterwards(taken: socket.socket) -> None:
     port = taken.getsockname()[1]
     taken.close()
     require_free(HOST, port)
-    assert free_port(HOST, port) == port
+    with listen_near(HOST, port) as listener:
+        assert listener.getsockname()[1] == port
 
 
 def test_another_port_is_found_where_the_wanted_one_is_taken(taken: socket.socket) -> None:
     port = taken.getsockname()[1]
-    with taken:
-        assert free_port(HOST, port) not in {0, port}
+    with taken, listen_near(HOST, port) as listener:
+        assert listener.getsockname()[1] not in {0, port}
+
+
+def test_a_socket_that_a_parent_listens_with_is_taken_over(
+    taken: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = taken.getsockname()
+    monkeypatch.setenv(DESCRIPTOR, str(taken.detach()))
+    with inherit_or_listen(HOST, 0) as inherited:
+        assert inherited.getsockname() == address
+    monkeypatch.delenv(DESCRIPTOR)
+    with inherit_or_listen(HOST, 0) as own:
+        assert own.getsockname() != ()
 
 
 @pytest.mark.parametrize(

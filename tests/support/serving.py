@@ -1,5 +1,6 @@
 """The application served by uvicorn in a process of its own, on loopback."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 import httpx
 
 from tests.support.placement import REPOSITORY
+from tests.support.working import redis_url
 
 START_TIMEOUT_S = 60.0
 
@@ -27,6 +29,7 @@ def serving() -> Iterator[str]:
         process = subprocess.Popen(
             [*leash, *server, "--no-access-log", "--no-proxy-headers"],
             cwd=REPOSITORY,
+            env={**os.environ, "REDIS_URL": redis_url()},
             pass_fds=(descriptor,),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

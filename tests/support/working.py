@@ -13,16 +13,25 @@ from typing import Any
 import anyio
 import httpx
 
+from tests.support.servers import REDIS_DATABASES
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 NODES = Path(__file__).resolve().parent / "nodes"
 ENDED = {"success", "partial", "failed", "cancelled", "timeout"}
 PATIENCE_S = 90.0
 
 
+def redis_url() -> str:
+    """Return the Redis database of the workers and the served application, apart from the one tests look into."""
+    address, _, number = os.environ["REDIS_URL"].rpartition("=")
+    return f"{address}={int(number) + REDIS_DATABASES}"
+
+
 @contextmanager
 def workers(count: int = 2, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Run a supervisor with some workers on this process' database and Redis; what they say goes to ``log``."""
     environment = {**os.environ, "WORKERS": str(count), "OPSCONDUCTOR_NODES_PATH": str(NODES)}
+    environment["REDIS_URL"] = redis_url()
     with (log or Path(os.devnull)).open("ab") as said:
         process = subprocess.Popen(
             [sys.executable, "worker.py"], cwd=REPOSITORY, env=environment, stdout=said, stderr=said

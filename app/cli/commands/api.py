@@ -8,7 +8,7 @@ import click
 from app.cli.children import end_with_parent
 from app.cli.local import surroundings, with_database
 from app.cli.output import json_option
-from app.cli.ports import listen
+from app.cli.ports import inherit_or_listen
 from app.core import migrations
 from app.core.errors import ConfigurationError
 from app.core.logging import configure_logging, get_logger
@@ -30,7 +30,7 @@ def api(*, as_json: bool) -> None:
     """
     end_with_parent()
     early = load_settings()
-    with listen(early.api_host, early.api_port) as listener, surroundings(redis=True) as settings:
+    with inherit_or_listen(early.api_host, early.api_port) as listener, surroundings(redis=True) as settings:
         configure_logging(settings.log_level, "json" if as_json else settings.log_format)
         check_tls(settings)
         settings.require_redis()
