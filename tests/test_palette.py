@@ -18,6 +18,7 @@ OURS = {
     "data:transform",
     "debug:log",
     "logic:if",
+    "logic:loop",
     "logic:merge",
     "logic:switch",
     "network:ping",
