@@ -127,7 +127,9 @@ def test_a_child_whose_parent_is_gone_ends() -> None:
 
 def test_a_process_that_is_nobodys_child_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PARENT, raising=False)
+    before = signal.getsignal(signal.SIGTERM)
     end_with_parent()
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_the_command_line_calls_itself_as_a_module() -> None:

@@ -4,7 +4,7 @@ import pytest
 from litestar import Litestar, get
 
 from app.core.errors import ConfigurationError
-from app.web.guards import authenticated, public, require_declared_access, requires
+from app.web.guards import access_of, authenticated, handlers_of, public, require_declared_access, requires
 
 
 @get("/silent")
@@ -28,7 +28,9 @@ def test_a_route_that_does_not_say_who_may_use_it_is_an_error_at_creation() -> N
 
 
 def test_routes_that_say_so_are_fine() -> None:
-    require_declared_access(Litestar([open_to_all, open_to_the_known], openapi_config=None, logging_config=None))
+    app = Litestar([open_to_all, open_to_the_known], openapi_config=None, logging_config=None)
+    require_declared_access(app)
+    assert [access_of(handler) is not None for _, _, handler in handlers_of(app)] == [True, True]
 
 
 def test_a_guard_for_a_permission_that_does_not_exist_is_an_error() -> None:

@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from nornir.core.task import AggregatedResult, MultiResult, Result, Task
 from app.automation.executions import records
 from app.automation.executions.masks import Masker
 from app.automation.executions.records import NodeRecord, NodeRetry, NodeStart, Note, Place
-from app.automation.executions.statuses import judge
+from app.automation.executions.statuses import ResultStatus, judge
 from app.automation.executions.walk import Course
 from app.core.clock import now
 from app.core.database import DatabaseThread, patiently
@@ -89,13 +90,10 @@ class Recorder:
         error = _error_of(result, self.course.type_of(node_id).id)
         verdict = judge(error, intended=_key(node_id, place) in self.intents, cancelled=self.cancelled())
         duration_s = time.monotonic() - self._begun.pop(_key(node_id, place), time.monotonic())
-        record = NodeRecord(
-            node_id=node_id,
-            host_key=place.key,
-            host_name=place.name,
-            device_id=place.device_id,
-            iteration=place.iteration,
-            status=verdict.status,
+        return self._keep(
+            node_id,
+            place,
+            verdict.status,
             handled=verdict.status == "failed" and (place.forgiven or self.course.handles_failure(node_id)),
             branch=getattr(result, "branch", None),
             outputs=self._masker.value(result.result) if isinstance(result.result, Mapping) else None,
@@ -103,43 +101,26 @@ class Recorder:
             message=self._masker.text(verdict.message),
             changed=bool(result.changed),
             diff=self._masker.text(result.diff or ""),
-            started_at=now(),
+            started_at=now() - timedelta(seconds=duration_s),
             duration_ms=round(duration_s * 1000),
             attempt=self._attempts.pop(_key(node_id, place), 1),
         )
-        return self._keep(record)
 
     def skip(self, node_id: str, place: Place, branch: str | None = None) -> NodeRecord:
         """Record that no edge to a node was taken on a host, or (``branch``) that it was passed over on purpose."""
-        return self._keep(
-            NodeRecord(
-                node_id=node_id,
-                host_key=place.key,
-                host_name=place.name,
-                device_id=place.device_id,
-                iteration=place.iteration,
-                status="skipped",
-                branch=branch,
-                started_at=now(),
-            )
-        )
+        return self._keep(node_id, place, "skipped", branch=branch, started_at=now())
 
     def leave_unknown(self, node_id: str, place: Place, lines: Sequence[str]) -> NodeRecord:
         """Record a change that another attempt had begun and never reported."""
         return self._keep(
-            NodeRecord(
-                node_id=node_id,
-                host_key=place.key,
-                host_name=place.name,
-                device_id=place.device_id,
-                iteration=place.iteration,
-                status="unknown",
-                error_class="worker_lost",
-                message="The worker died after it began to send this, so nobody knows how much took effect. "
-                "It was not sent again: look at the device.",
-                outputs={"lines": self._masker.value(list(lines))},
-                started_at=now(),
-            )
+            node_id,
+            place,
+            "unknown",
+            error_class="worker_lost",
+            message="The worker died after it began to send this, so nobody knows how much took effect. "
+            "It was not sent again: look at the device.",
+            outputs={"lines": self._masker.value(list(lines))},
+            started_at=now(),
         )
 
     def take(self, node_id: str, place: Place) -> NodeRecord:
@@ -166,10 +147,19 @@ class Recorder:
     def subtask_instance_completed(self, task: Task, host: Host, result: MultiResult) -> None:
         """Record how a node ended on a host; what it ran as subtasks of its own is its own affair."""
         if _is_node(task):
-            self.end(task.name, _place(task, host), result[0])
+            place = _place(task, host)
+            self.ended[_key(task.name, place)] = self.end(task.name, place, result[0])
 
-    def _keep(self, record: NodeRecord) -> NodeRecord:
-        self.ended[record.node_id, record.host_key, record.iteration] = record
+    def _keep(self, node_id: str, place: Place, status: ResultStatus, **more: Any) -> NodeRecord:
+        record = NodeRecord(
+            node_id=node_id,
+            host_key=place.key,
+            host_name=place.name,
+            device_id=place.device_id,
+            iteration=place.iteration,
+            status=status,
+            **more,
+        )
         self._put(record)
         return record
 
