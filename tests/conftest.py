@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from functools import lru_cache
 from pathlib import Path
 
 import httpx
@@ -80,11 +81,17 @@ def redis(settings: Settings) -> Iterator[Redis]:
 @pytest.fixture
 def app(database: None, redis: Redis, settings: Settings) -> Litestar:
     """Return the application, its services in place of those its lifespan would open."""
-    from app.main import create_app  # noqa: PLC0415 — imports every area, which most tests need none of
-
-    application = create_app(settings)
+    application = application_of(settings)
     application.state.redis = redis
     return application
+
+
+@lru_cache(maxsize=4)
+def application_of(settings: Settings) -> Litestar:
+    """Build the application of some settings once: it keeps nothing of a test but its Redis client."""
+    from app.main import create_app  # noqa: PLC0415 — imports every area, which most tests need none of
+
+    return create_app(settings)
 
 
 @pytest.fixture

@@ -8,11 +8,14 @@ import httpx
 import pytest
 from litestar import Litestar, post
 from litestar.params import FromQuery
+from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.core import database, errors
 from app.core.crypto import DecryptionError
 from app.core.queue import connect
+from app.core.settings import Settings
+from app.main import create_app
 from app.web.guards import public
 from tests.support.callers import open_client
 
@@ -51,8 +54,10 @@ async def insert_twice() -> None:
 
 
 @pytest.fixture
-def faulty(app: Litestar) -> Litestar:
-    """Return the application with two routes that fail."""
+def faulty(database: None, redis: Redis, settings: Settings) -> Litestar:
+    """Return an application of its own with two routes that fail."""
+    app = create_app(settings)
+    app.state.redis = redis
     app.register(raise_named)
     app.register(insert_twice)
     for route in app.routes:
