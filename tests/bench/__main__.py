@@ -3,12 +3,11 @@
 import importlib
 import os
 import pkgutil
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -20,14 +19,15 @@ from tests.support.placement import REPOSITORY
 
 RESULTS = REPOSITORY / "build" / "bench.json"
 VERDICTS = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}
+WIDTH = 100
+"""What the table needs, also where no terminal says how wide it is."""
 COLUMNS = ("Bench", "What", "Figure", "Peer", "Ratio", "Goal", "")
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=max(WIDTH, Console().width))
 
 
 def main(names: Sequence[str]) -> int:
     """Run the benches of these names, or all; returns 1 when one could not be run, whatever its figures."""
-    signal.signal(signal.SIGTERM, _end)
     known = [found.name for found in pkgutil.iter_modules(benches.__path__)]
     unknown = sorted(set(names) - set(known))
     if unknown:
@@ -85,11 +85,9 @@ def _name(module: ModuleType) -> str:
     return module.__name__.rpartition(".")[2]
 
 
-def _end(_: int, __: object) -> NoReturn:
-    """End on SIGTERM as on Ctrl-C: what was started is stopped."""
-    sys.exit("Ended by SIGTERM.")
-
-
 if __name__ == "__main__":
     wanted = sys.argv[1:] or os.environ.get("BENCH", "").split()
-    raise SystemExit(main(wanted))
+    try:
+        raise SystemExit(main(wanted))
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped before the end; nothing was written.") from None

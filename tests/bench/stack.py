@@ -1,11 +1,8 @@
-"""The product as it is deployed, for one bench: its own servers, a served API, workers, and an administrator."""
+"""The product as `opsconductor up` runs it, for one bench: its own servers, API and workers, and an administrator."""
 
-import asyncio
 import contextlib
 import os
-import signal
-import subprocess
-import sys
+import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,18 +14,22 @@ from typing import Any
 import httpx
 import psutil
 
-from app.core import database, migrations
-from app.core.access import PERMISSIONS
-from app.core.embedded import EmbeddedServices, erase_embedded, start_embedded
-from tests.support import callers, environment, serving
-from tests.support.placement import DATA_ROOT, REPOSITORY
+from app.cli import stack as product
+from app.cli.children import own_command
+from app.cli.ports import listen
+from app.cli.signals import StopSignals
+from app.cli.stack import StackPlan
+from app.core.embedded import erase_embedded
+from tests.support import environment
+from tests.support.placement import REPOSITORY
 
 WORKERS = max(2, 2 * (os.cpu_count() or 1))
 NODES = Path(__file__).resolve().parent / "nodes"
-LOG = REPOSITORY / "build" / "bench-workers.log"
+LOGS = REPOSITORY / "build"
+HOST = "127.0.0.1"
+ADMIN = "bench"
 WAIT_S = 120
-STOP_TIMEOUT_S = 60.0
-DATABASE = "opsconductor"
+"""How long an execution may take."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Stack:
     """A running product, spoken to by HTTP as its administrator."""
 
     client: httpx.Client
-    supervisor: psutil.Process
+    workers: psutil.Process
     redis_url: str
 
     def post(self, path: str, body: Mapping[str, Any], **query: Any) -> Any:
@@ -48,10 +49,8 @@ class Stack:
         return _answered(self.client.get(path, params=query))
 
     def add_devices(self, devices: Sequence[Mapping[str, Any]]) -> None:
-        """Put devices into the inventory."""
-        told = self.post("/inventory/v1/devices/bulk", {"devices": devices, "mode": "create", "atomic": True})
-        if told["created"] != len(devices):
-            raise RuntimeError(f"{told['created']} of {len(devices)} devices were created: {told['errors'][:3]}")
+        """Put devices into the inventory, all or none."""
+        self.post("/inventory/v1/devices/bulk", {"devices": devices, "mode": "create", "atomic": True})
 
     def add_workflow(self, name: str, definition: Mapping[str, Any]) -> str:
         """Save a workflow and return its id."""
@@ -62,82 +61,73 @@ class Stack:
         body = {"targets": {"devices": list(devices)}}
         execution: dict[str, Any] = self.post(f"/automation/v1/workflows/{workflow_id}/execute", body, wait=WAIT_S)
         if execution["status"] != "success":
-            raise RuntimeError(f"the execution ended {execution['status']}: {execution['counts']}; see {LOG}")
+            raise RuntimeError(
+                f"The execution is {execution['status']} after {WAIT_S} s or less: {execution['counts']}. "
+                f"{LOGS / 'worker.log'} may say why."
+            )
         return execution
 
     def worker_cpu_s(self) -> float:
         """Return the CPU time that the workers have used so far, with all they forked, in seconds."""
-        while True:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                family = [self.supervisor, *self.supervisor.children(recursive=True)]
+        while self.workers.is_running():
+            with contextlib.suppress(psutil.NoSuchProcess):  # one ended while being counted: its parent has its time
+                family = [self.workers, *self.workers.children(recursive=True)]
                 return sum(sum(process.cpu_times()[:4]) for process in family)
+        raise RuntimeError(f"The workers have ended. {LOGS / 'worker.log'} may say why.")
+
+    def idle_rate(self, seconds: float) -> float:
+        """Return the CPU seconds that idle workers use per second."""
+        before, begin = self.worker_cpu_s(), time.monotonic()
+        time.sleep(seconds)
+        return (self.worker_cpu_s() - before) / (time.monotonic() - begin)
 
 
 @contextmanager
 def running(workers: int = WORKERS) -> Iterator[Stack]:
-    """Run the product with some workers on an empty database, and leave nothing behind but the workers' log."""
-    environment.isolate()
-    os.environ.update(WORKERS=str(workers), OPSCONDUCTOR_NODES_PATH=str(NODES))
+    """Run the product with some workers on an empty database, and leave nothing behind but its logs in build/."""
+    password = secrets.token_urlsafe()
+    LOGS.mkdir(exist_ok=True)
+    for log in (LOGS / "api.log", LOGS / "worker.log"):
+        log.unlink(missing_ok=True)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opsconductor-bench-")))
-        services = stack.enter_context(_servers(folder))
-        redis_url = _point_to(services, folder)
-        token = asyncio.run(_prepare())
-        url = stack.enter_context(serving.serving())
-        supervisor = stack.enter_context(_supervisor())
-        headers = {"Authorization": f"Bearer {token}"}
-        client = stack.enter_context(httpx.Client(base_url=url, headers=headers, timeout=WAIT_S + 30))
-        yield Stack(client, supervisor, redis_url)
+        state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opsconductor-bench-")))
+        stack.callback(erase_embedded, state)
+        plan = StackPlan(
+            environ=_environ(state, workers),
+            log_folder=LOGS,
+            first_command=("user", "create-admin", "--username", ADMIN),
+            first_environ={"OPSCONDUCTOR_ADMIN_PASSWORD": password},
+        )
+        signals = stack.enter_context(StopSignals())
+        started = stack.enter_context(product.Stack(plan, signals))
+        signals.interrupting = True  # a bench does not watch for signals, so they are to interrupt it
+        client = stack.enter_context(httpx.Client(base_url=started.url, trust_env=False, timeout=WAIT_S + 30))
+        login = _answered(client.post("/identity/v1/auth/login", json={"username": ADMIN, "password": password}))
+        client.headers["Authorization"] = f"Bearer {login['access_token']}"
+        yield Stack(client, _child("worker"), started.settings.require_redis())
 
 
-def idle_rate(stack: Stack, seconds: float) -> float:
-    """Return the CPU seconds that idle workers use per second."""
-    before, begin = stack.worker_cpu_s(), time.monotonic()
-    time.sleep(seconds)
-    return (stack.worker_cpu_s() - before) / (time.monotonic() - begin)
+def _environ(state: Path, workers: int) -> dict[str, str]:
+    """Return an environment that has nothing to do with the caller's own installation, and a port nobody has."""
+    with listen(HOST, 0) as listener:
+        port = listener.getsockname()[1]
+    return {
+        **os.environ,
+        **dict.fromkeys((*environment.SILENCED, "SECRET_KEY", "CREDENTIAL_MASTER_KEY"), ""),
+        "OPSCONDUCTOR_STATE_DIR": str(state),
+        "OPSCONDUCTOR_NODES_PATH": str(NODES),
+        "API_HOST": HOST,
+        "API_PORT": str(port),
+        "LOG_LEVEL": "WARNING",
+        "WORKERS": str(workers),
+    }
 
 
-@contextmanager
-def _servers(folder: Path) -> Iterator[EmbeddedServices]:
-    """Run PostgreSQL and Valkey with the settings that the product gives them."""
-    services = start_embedded(folder, database=DATABASE, data_root=DATA_ROOT)
-    try:
-        yield services
-    finally:
-        services.stop()
-        erase_embedded(folder)
-
-
-def _point_to(services: EmbeddedServices, folder: Path) -> str:
-    if services.postgres is None or services.valkey is None:
-        raise RuntimeError("start_embedded brought no PostgreSQL or no Valkey, though both were asked for.")
-    address, redis_url = services.postgres.address, services.valkey.url
-    environment.point_to(address, database=DATABASE, redis_url=redis_url, state_dir=str(folder))
-    database.engine().config.update(host=address.host, port=address.port, password=address.password)
-    return redis_url
-
-
-async def _prepare() -> str:
-    """Migrate the database, make an administrator, and return his token."""
-    await migrations.migrate()
-    await database.open_pool()
-    try:
-        tokens = await callers.log_in(await callers.make_user("bench", PERMISSIONS))
-    finally:
-        await database.close_pool()
-    return tokens.access_token
-
-
-@contextmanager
-def _supervisor() -> Iterator[psutil.Process]:
-    LOG.parent.mkdir(exist_ok=True)
-    with LOG.open("wb") as log:
-        process = subprocess.Popen([sys.executable, "worker.py"], cwd=REPOSITORY, stdout=log, stderr=log)
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(STOP_TIMEOUT_S)
+def _child(name: str) -> psutil.Process:
+    """Find the process of a part of the product among those that this one started."""
+    command = own_command(name)[1:]
+    (found,) = (child for child in psutil.Process().children() if child.cmdline()[1:] == command)
+    return found
 
 
 def _answered(answer: httpx.Response) -> Any:

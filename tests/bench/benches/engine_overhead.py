@@ -4,7 +4,7 @@ import time
 
 from tests.bench.measure import Figure, medians
 from tests.bench.peers import ask
-from tests.bench.stack import Stack, idle_rate, running
+from tests.bench.stack import Stack, running
 from tests.support.graphs import step, workflow
 
 DEVICES, NODES = 2000, 3
@@ -23,7 +23,7 @@ def measure() -> list[Figure]:
         edges = tuple(f"{source} -> {target}" for source, target in zip(["start", *chain], chain, strict=False))
         workflow_id = stack.add_workflow("noops", workflow(*(step(one, "bench:noop") for one in chain), edges=edges))
         stack.execute(workflow_id, names[:1])
-        idle = idle_rate(stack, IDLE_S)
+        idle = stack.idle_rate(IDLE_S)
         ours, peer = medians(lambda: _ours(stack, workflow_id, names, idle), _peer)
     return [Figure(work="CPU per node and device", figure=ours, unit="ms", peer=peer, goal=GOAL_MS)]
 

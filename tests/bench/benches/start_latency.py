@@ -1,5 +1,6 @@
 """From the API's start of a no-op on one device to its stored end, beside a no-op job of a bare RQ fork worker."""
 
+import os
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ DEVICE = "noop"
 
 def measure() -> list[Figure]:
     """Start 100 executions one after the other, and return the median and the slowest but one."""
-    with running() as stack, Redis.from_url(stack.redis_url) as redis, _bare_worker():
+    with running() as stack, Redis.from_url(stack.redis_url) as redis, _bare_worker(stack.redis_url):
         queue = Queue(QUEUE, connection=redis)
         stack.add_devices([{"name": DEVICE, "address": "127.0.0.1", "platform": "cisco_ios"}])
         definition = workflow(step("noop", "bench:noop"), edges=("start -> noop",))
@@ -57,8 +58,9 @@ def _peer(queue: Queue) -> float:
 
 
 @contextmanager
-def _bare_worker() -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.peers.rq_worker"], cwd=REPOSITORY)
+def _bare_worker(redis_url: str) -> Iterator[None]:
+    environ = {**os.environ, "REDIS_URL": redis_url}
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.peers.rq_worker"], cwd=REPOSITORY, env=environ)
     try:
         yield
     finally:
