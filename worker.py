@@ -1,18 +1,27 @@
 """The worker: loads everything heavy once, then forks processes that take work from the queue."""
 
+from importlib import import_module
+
 from app.automation.executions.engine import runtime
 from app.automation.executions.engine.runtime import Runtime
 from app.automation.executions.reconciler import reconcile
+from app.core import database
 from app.core.logging import configure_logging
 from app.core.settings import Settings, load_settings
 from app.core.supervisor import supervise
 from app.credentials import vault
 from app.palette import build_catalog
 
+PRELOADED = ("app.automation.executions.engine.shard", "app.piccolo_app")
+"""What a work-horse would else import again for every job."""
+
 
 def run(settings: Settings) -> int:
     """Run this machine's share of workers until told to stop; returns the exit code."""
     configure_logging(settings.log_level, settings.log_format)
+    for name in PRELOADED:
+        import_module(name)
+    database.engine()
     vault.configure(settings.require_keyring())
     runtime.configure(Runtime(build_catalog(settings.nodes_path), settings))
     return supervise(settings, reconcile)

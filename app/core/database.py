@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import cache
 from typing import Any, Literal, Self, TypeVar, cast
 
 import asyncpg
@@ -27,11 +28,19 @@ CONNECTION_ERRORS = (
 """What asyncpg raises while PostgreSQL is away or restarting."""
 
 
+class _Engine(PostgresEngine):
+    """Piccolo's engine, which does not connect by itself: it is made before a fork, where nothing may be connected."""
+
+    async def check_version(self) -> None:
+        """Leave the server's version to `opsconductor doctor`."""
+
+
 def make_engine(postgres: PostgresSettings) -> PostgresEngine:
     """Build the engine that all tables use."""
-    return PostgresEngine(config=postgres.connect_arguments(), extensions=())
+    return _Engine(config=postgres.connect_arguments(), extensions=())
 
 
+@cache
 def engine() -> PostgresEngine:
     """Return the engine named by PICCOLO_CONF."""
     return cast("PostgresEngine", engine_finder())
