@@ -5,9 +5,9 @@ from typing import Annotated
 from msgspec import Meta
 from nornir.core.task import Result
 
-from tasks.conditions import shown
 from tasks.errors import NodeError
 from tasks.node import Expression, Handle, Params, node, outcome
+from tasks.patterns import shown
 
 
 class AssertParams(Params, frozen=True, kw_only=True):

@@ -1,29 +1,20 @@
 """Compares two values as a workflow means it: numbers written as text are numbers, and expressions stay bounded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal
 
-import regex
-
 from tasks.errors import NodeError
+from tasks.patterns import LONGEST_PATTERN, LONGEST_SEARCHED, compiled, shown
 
 ConditionType = Literal[
     "expression", "equals", "not_equals", "greater_than", "less_than", "contains", "matches", "is_empty", "is_not_empty"
 ]
 REGEX_TIMEOUT_S = 1.0
-LONGEST_PATTERN = 1000
-SHOWN = 80
 
 
 def holds(condition: ConditionType, value: Any, compare_value: Any) -> bool:
     """Say whether a condition holds; raises NodeError of class validation where the values cannot be compared so."""
     return _CONDITIONS[condition](value, compare_value)
-
-
-def shown(value: Any) -> str:
-    """Return a value as messages show it."""
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def is_equal(value: Any, other: Any) -> bool:
@@ -62,6 +53,8 @@ def _contains(value: Any, other: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(is_equal(item, other) for item in value)
     if isinstance(value, Mapping):
+        if not isinstance(other, Hashable):
+            raise NodeError("validation", f"{shown(value)} cannot be asked whether it contains {shown(other)}.")
         return other in value
     raise NodeError("validation", f"{shown(value)} contains nothing. Give a text, an array or an object.")
 
@@ -70,10 +63,11 @@ def _matches(value: Any, pattern: Any) -> bool:
     if not isinstance(pattern, str) or len(pattern) > LONGEST_PATTERN:
         message = f"compare_value must be a regular expression of at most {LONGEST_PATTERN} characters."
         raise NodeError("validation", message)
+    text = str(value)
+    if len(text) > LONGEST_SEARCHED:
+        raise NodeError("validation", f"Only {LONGEST_SEARCHED} characters can be matched, and these are {len(text)}.")
     try:
-        return regex.search(pattern, str(value), timeout=REGEX_TIMEOUT_S) is not None
-    except regex.error as error:
-        raise NodeError("validation", f"compare_value {shown(pattern)} is no regular expression: {error}.") from error
+        return compiled(pattern, parameter="compare_value").search(text, timeout=REGEX_TIMEOUT_S) is not None
     except TimeoutError as error:
         message = (
             f"The regular expression {shown(pattern)} took over {REGEX_TIMEOUT_S:g} s. Write it without nested repeats."

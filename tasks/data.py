@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from nornir.core.task import Result
 
-from tasks.conditions import ConditionType, holds, shown
+from tasks.conditions import ConditionType, holds
 from tasks.errors import NodeError
 from tasks.node import Expression, Handle, Params, node, outcome
+from tasks.patterns import shown
 
 IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_]*(?![\s\S])"
 

@@ -9,12 +9,12 @@ from msgspec import Meta
 from nornir.core.task import Result
 
 from tasks import outbound
-from tasks.conditions import shown
 from tasks.context import NodeContext
 from tasks.errors import NodeError
 from tasks.messages import Level, write
 from tasks.node import Expression, Handle, Params, node, outcome
 from tasks.outbound import Outgoing
+from tasks.patterns import shown
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

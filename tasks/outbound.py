@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -39,7 +39,7 @@ class Outgoing:
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back: ``body`` is parsed where it is JSON, else text; cut off at 256 KiB."""
+    """What came back: ``body`` is parsed where it is JSON, else text; cut off at a limit."""
 
     status: int
     headers: dict[str, str]
@@ -59,9 +59,10 @@ def prepare(method: str, url: str, *, headers: Mapping[str, str], content: bytes
     return Outgoing(method=method, url=target, headers=headers, content=content, addresses=_permitted(target, allow))
 
 
-def send(outgoing: Outgoing, timeout_s: float) -> Answer:
+def send(outgoing: Outgoing, timeout_s: float, *, limit_bytes: int = BODY_LIMIT_BYTES, parse: bool = True) -> Answer:
     """Send a request and return the answer, whatever its status; redirects are not followed.
 
+    ``limit_bytes`` bounds the body; without ``parse`` it stays text even where it is JSON.
     Raises NodeError of class tcp_refused, tcp_timeout or host_key where nothing was sent, else of class read_timeout,
     connection_lost, protocol or cancelled. ``timeout_s`` bounds all of it.
     """
@@ -69,14 +70,14 @@ def send(outgoing: Outgoing, timeout_s: float) -> Answer:
         alarm = threading.Timer(timeout_s, line.cut, ["timeout"])
         alarm.start()
         try:
-            return _send_over(line, outgoing, timeout_s)
+            return _send_over(line, outgoing, timeout_s, partial(_read, limit_bytes=limit_bytes, parse=parse))
         except httpx.HTTPError as error:
             raise _explained(error, line, timeout_s) from error
         finally:
             alarm.cancel()
 
 
-def _send_over(line: Line, outgoing: Outgoing, timeout_s: float) -> Answer:
+def _send_over(line: Line, outgoing: Outgoing, timeout_s: float, read: Callable[[httpx.Response], Answer]) -> Answer:
     """Try the addresses one after the other until one can be connected."""
     give_up_at = time.monotonic() + timeout_s
     with httpx.Client(trust_env=False, follow_redirects=False) as client:
@@ -91,7 +92,7 @@ def _send_over(line: Line, outgoing: Outgoing, timeout_s: float) -> Answer:
                     raise
                 continue
             try:
-                answer = _read(response)
+                answer = read(response)
             finally:
                 response.close()
             if line.cut_for is not None:  # what looked like the answer's end was the cut
@@ -186,23 +187,23 @@ def _request(client: httpx.Client, outgoing: Outgoing, address: str, timeout: ht
         raise NodeError("validation", f"headers cannot be sent: {error}.") from error
 
 
-def _read(response: httpx.Response) -> Answer:
+def _read(response: httpx.Response, *, limit_bytes: int, parse: bool) -> Answer:
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
-        if len(body) > BODY_LIMIT_BYTES:
+        if len(body) > limit_bytes:
             break
-    truncated = len(body) > BODY_LIMIT_BYTES
+    truncated = len(body) > limit_bytes
     return Answer(
         status=response.status_code,
         headers=dict(response.headers),
-        body=_body(bytes(body[:BODY_LIMIT_BYTES]), response, truncated=truncated),
+        body=_body(bytes(body[:limit_bytes]), response, parse=parse and not truncated),
         truncated=truncated,
     )
 
 
-def _body(body: bytes, response: httpx.Response, *, truncated: bool) -> Any:
-    if "json" in response.headers.get("content-type", "") and body and not truncated:
+def _body(body: bytes, response: httpx.Response, *, parse: bool) -> Any:
+    if parse and body and "json" in response.headers.get("content-type", ""):
         try:
             return msgspec.json.decode(body)
         except msgspec.DecodeError:

@@ -14,9 +14,18 @@ from tasks.catalog import Catalog
 OURS = {
     "check:assert",
     "config:push",
+    "data:debug",
     "data:set-variable",
     "data:transform",
+    "debug:comment",
+    "debug:execution-data",
+    "debug:get-variable",
     "debug:log",
+    "flow:noop",
+    "flow:stop",
+    "flow:switch",
+    "http:graphql",
+    "http:request",
     "logic:if",
     "logic:loop",
     "logic:merge",
@@ -24,7 +33,24 @@ OURS = {
     "network:ping",
     "notify:log",
     "notify:webhook",
+    "parse:csv",
+    "parse:device",
+    "parse:html-extract",
+    "parse:json",
+    "parse:markdown",
+    "parse:regex",
+    "parse:template",
+    "parse:xml",
     "ssh:command",
+    "transform:aggregate",
+    "transform:filter",
+    "transform:limit",
+    "transform:merge",
+    "transform:remove-duplicates",
+    "transform:rename-keys",
+    "transform:set-fields",
+    "transform:sort",
+    "transform:split",
     "trigger:manual",
 }
 GUEST = '''
@@ -85,7 +111,7 @@ def test_what_changes_something_can_say_so_in_a_dry_run(filled: Catalog) -> None
     changing = {
         node_id for node_id, node_type in filled.items() if node_type.changes_device or not node_type.idempotent
     }
-    assert changing == {"config:push", "notify:webhook"}
+    assert changing == {"config:push", "http:graphql", "http:request", "notify:webhook"}
     assert all(filled[node_id].dry_run for node_id in changing)
 
 
