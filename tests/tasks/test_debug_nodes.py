@@ -11,7 +11,7 @@ from hypothesis import given
 from tasks import context
 from tasks.context import NodeContext
 from tasks.debug import data_debug, debug_comment, debug_execution_data, debug_get_variable
-from tests.support.node_values import ANYTHING, outputs, refusal, run, survives
+from tests.support.node_values import ANYTHING, assert_survives, outputs, refusal, run
 
 EXECUTION = {"id": "e1", "started_by": "ada", "dry_run": False, "created_at": "2026-01-02T03:04:05Z"}
 WORKFLOW = {"id": "w1", "name": "nightly", "version": 3}
@@ -113,6 +113,6 @@ def test_facts_are_looked_for_in_objects(parameter: str) -> None:
 
 @given(ANYTHING)
 def test_whatever_comes_in_is_shown_or_refused(value: Any) -> None:
-    survives(data_debug, data=value, log_to_console=False)
-    survives(debug_get_variable, variable_name="x", variables=value, default_value=value)
-    survives(debug_execution_data, execution=value, workflow=value, trigger=value)
+    assert_survives(data_debug, data=value, log_to_console=False)
+    assert_survives(debug_get_variable, variable_name="x", variables=value, default_value=value)
+    assert_survives(debug_execution_data, execution=value, workflow=value, trigger=value)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks import items as bounds
 from tasks.formats import parse_csv, parse_json, parse_xml
-from tests.support.node_values import ANYTHING, JSON, outputs, refusal, run, survives
+from tests.support.node_values import ANYTHING, JSON, assert_survives, outputs, refusal, run
 
 PEOPLE = "name,age\nAda,36\nAlan,41\n"
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)
@@ -296,18 +296,18 @@ def test_what_is_written_as_xml_is_read_again(tree: Any) -> None:
     ANYTHING | st.text() | st.text('a,"\n;\r', max_size=20), st.booleans(), st.lists(st.text(max_size=3), max_size=3)
 )
 def test_whatever_comes_in_is_read_or_refused(source: Any, header: bool, columns: list[str]) -> None:
-    survives(parse_json, source=source)
-    survives(parse_csv, source=source, has_header=header, columns=columns)
-    survives(parse_xml, source=source)
+    assert_survives(parse_json, source=source)
+    assert_survives(parse_csv, source=source, has_header=header, columns=columns)
+    assert_survives(parse_xml, source=source)
 
 
 @given(st.text("<>/a=\"'&;![]-? xml", max_size=40))
 def test_whatever_looks_like_xml_is_read_or_refused(source: str) -> None:
-    survives(parse_xml, source=source)
+    assert_survives(parse_xml, source=source)
 
 
 @given(ANYTHING | st.lists(st.lists(ANYTHING, max_size=3), max_size=3), st.text(max_size=5), st.booleans())
 def test_whatever_comes_in_is_written_or_refused(source: Any, root: str, pretty: bool) -> None:
-    survives(parse_json, operation="stringify", source=source, pretty=pretty)
-    survives(parse_csv, operation="generate", source=source, include_header=pretty)
-    survives(parse_xml, operation="generate", source=source, root_element=root, pretty=pretty)
+    assert_survives(parse_json, operation="stringify", source=source, pretty=pretty)
+    assert_survives(parse_csv, operation="generate", source=source, include_header=pretty)
+    assert_survives(parse_xml, operation="generate", source=source, root_element=root, pretty=pretty)

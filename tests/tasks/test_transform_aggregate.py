@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks import items as bounds
 from tasks.transform_aggregate import transform_aggregate
-from tests.support.node_values import ANYTHING, NAMES, RECORDS, outputs, refusal, run, survives
+from tests.support.node_values import ANYTHING, NAMES, RECORDS, assert_survives, outputs, refusal, run
 
 PORTS = [
     {"name": "Gi0/10", "speed": 1000, "link": "up"},
@@ -149,9 +149,9 @@ def test_the_average_lies_between_the_least_and_the_greatest(numbers: list[float
 @given(ANYTHING, OPERATIONS, NAMES | st.just(""), st.lists(NAMES, max_size=2))
 def test_whatever_comes_in_is_aggregated_or_refused(items: Any, operation: str, field: str, group_by: Any) -> None:
     aggregations = [{"operation": operation, "field": field}]
-    survives(transform_aggregate, items=items, group_by=group_by, aggregations=aggregations)
+    assert_survives(transform_aggregate, items=items, group_by=group_by, aggregations=aggregations)
 
 
 @given(RECORDS, OPERATIONS, NAMES)
 def test_whatever_records_come_in_are_aggregated_or_refused(items: Any, operation: str, field: str) -> None:
-    survives(transform_aggregate, items=items, aggregations=[{"operation": operation, "field": field}])
+    assert_survives(transform_aggregate, items=items, aggregations=[{"operation": operation, "field": field}])

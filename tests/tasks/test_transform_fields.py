@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks import items as bounds
 from tasks.transform_fields import transform_rename_keys, transform_set_fields, transform_split
-from tests.support.node_values import ANYTHING, NAMES, RECORDS, outputs, refusal, run, survives
+from tests.support.node_values import ANYTHING, NAMES, RECORDS, assert_survives, outputs, refusal, run
 
 PORTS = [{"port": "1", "oper": {"link": "up"}}, {"port": "2", "oper": {"link": "down"}}]
 DEVICES = [
@@ -166,7 +166,7 @@ def test_a_split_into_too_many_is_stopped(monkeypatch: pytest.MonkeyPatch) -> No
 @given(RECORDS, st.dictionaries(NAMES, NAMES, min_size=1, max_size=3))
 def test_renaming_keeps_every_value_or_refuses(items: list[dict[str, Any]], renames: dict[str, str]) -> None:
     targets = [renames.get(name, name) for item in items for name in item]
-    survives(transform_rename_keys, items=items, renames=renames, if_missing="skip")
+    assert_survives(transform_rename_keys, items=items, renames=renames, if_missing="skip")
     if all(len({renames.get(name, name) for name in item}) == len(item) for item in items):
         renamed = outputs(transform_rename_keys, items=items, renames=renames, if_missing="skip")["items"]
         assert [list(map(repr, item.values())) for item in renamed] == [list(map(repr, it.values())) for it in items]
@@ -183,11 +183,11 @@ def test_a_split_gives_every_part_once_and_in_order(items: list[dict[str, Any]])
 
 @given(ANYTHING, ANYTHING, st.dictionaries(NAMES, ANYTHING, max_size=3), st.dictionaries(NAMES, NAMES, max_size=2))
 def test_whatever_comes_in_is_set_or_refused(items: Any, expression: Any, fields: Any, copied: Any) -> None:
-    survives(transform_set_fields, items=items, fields=fields, copy_fields=copied)
-    survives(transform_set_fields, items=items, mode="expression", expression=expression)
+    assert_survives(transform_set_fields, items=items, fields=fields, copy_fields=copied)
+    assert_survives(transform_set_fields, items=items, mode="expression", expression=expression)
 
 
 @given(ANYTHING, NAMES | st.text(min_size=1, max_size=5), st.booleans(), st.sampled_from(["fail", "skip"]))
 def test_whatever_comes_in_is_split_and_renamed_or_refused(items: Any, name: str, parent: bool, missing: str) -> None:
-    survives(transform_split, items=items, field_to_split=name, include_parent=parent, if_missing=missing)
-    survives(transform_rename_keys, items=items, renames={name: "new"}, if_missing=missing)
+    assert_survives(transform_split, items=items, field_to_split=name, include_parent=parent, if_missing=missing)
+    assert_survives(transform_rename_keys, items=items, renames={name: "new"}, if_missing=missing)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tasks import items as bounds
 from tasks import transform_merge as module
 from tasks.transform_merge import transform_merge
-from tests.support.node_values import ANYTHING, NAMES, RECORDS, outputs, refusal, run, survives
+from tests.support.node_values import ANYTHING, NAMES, RECORDS, assert_survives, outputs, refusal, run
 
 SEEN = [{"id": 1, "name": "sw1", "os": "9.1"}, {"id": 2, "name": "sw2"}, {"name": "sw3"}]
 KNOWN = [{"id": 2, "name": "SW2", "site": "B"}, {"id": 1.0, "site": "A"}, {"id": 4, "site": "D"}, {"id": None}]
@@ -159,7 +159,7 @@ def test_by_key_nothing_is_lost_and_the_modes_agree(first: Any, second: Any, key
 @given(ANYTHING, ANYTHING, MODES, CLASHES, NAMES)
 def test_whatever_comes_in_is_merged_or_refused(first: Any, second: Any, mode: str, clash: str, key: str) -> None:
     params = {"mode": mode, "clash_handling": clash, "key_field_1": key, "key_field_2": key}
-    survives(transform_merge, input1=first, input2=second, **params)
+    assert_survives(transform_merge, input1=first, input2=second, **params)
 
 
 @given(RECORDS, RECORDS, MODES, CLASHES, NAMES)
@@ -167,4 +167,4 @@ def test_whatever_records_come_in_are_merged_or_refused(
     first: Any, second: Any, mode: str, clash: str, key: str
 ) -> None:
     params = {"mode": mode, "clash_handling": clash, "key_field_1": key, "key_field_2": key}
-    survives(transform_merge, input1=first, input2=second, **params)
+    assert_survives(transform_merge, input1=first, input2=second, **params)

@@ -14,7 +14,7 @@ from tasks.transform_selection import (
     transform_remove_duplicates,
     transform_sort,
 )
-from tests.support.node_values import ANYTHING, NAMES, RECORDS, outputs, refusal, run, survives
+from tests.support.node_values import ANYTHING, NAMES, RECORDS, assert_survives, outputs, refusal, run
 
 PORTS: list[dict[str, Any]] = [
     {"name": "Gi0/10", "speed": 1000, "oper": {"link": "up"}},
@@ -209,8 +209,8 @@ def test_removing_duplicates_again_removes_nothing(items: Any, fields: list[str]
 
 @given(ANYTHING, NAMES, ANYTHING, st.sampled_from(["equals", "greater_than", "less_than", "contains", "expression"]))
 def test_whatever_comes_in_is_selected_from_or_refused(items: Any, name: str, compared: Any, condition: str) -> None:
-    survives(transform_limit, items=items)
-    survives(transform_sort, items=items, sort_fields=[{"field": name}, {"direction": "desc"}])
-    survives(transform_remove_duplicates, items=items, compare_fields=[name])
+    assert_survives(transform_limit, items=items)
+    assert_survives(transform_sort, items=items, sort_fields=[{"field": name}, {"direction": "desc"}])
+    assert_survives(transform_remove_duplicates, items=items, compare_fields=[name])
     conditions = [{"field": name, "condition_type": condition, "compare_value": compared}]
-    survives(transform_filter, items=items, conditions=conditions)
+    assert_survives(transform_filter, items=items, conditions=conditions)
