@@ -4,16 +4,18 @@ from importlib import import_module
 
 from app.automation.executions.engine import runtime
 from app.automation.executions.engine.runtime import Runtime
-from app.automation.executions.reconciler import reconcile
+from app.automation.executions.reconciler import keep_time, reconcile
 from app.core import database
 from app.core.logging import configure_logging
 from app.core.settings import Settings, load_settings
-from app.core.supervisor import supervise
+from app.core.supervisor import Duty, supervise
 from app.credentials import vault
 from app.palette import build_catalog
 
 PRELOADED = ("app.automation.executions.engine.shard", "app.piccolo_app")
 """What a work-horse would else import again for every job."""
+DUTIES = (Duty(every_s=0.5, run=keep_time), Duty(every_s=3.0, run=reconcile))
+"""What the process beside the workers does: let what waits go on, find what got lost."""
 
 
 def run(settings: Settings) -> int:
@@ -24,7 +26,7 @@ def run(settings: Settings) -> int:
     database.engine()
     vault.configure(settings.require_keyring())
     runtime.configure(Runtime(build_catalog(settings.nodes_path), settings))
-    return supervise(settings, reconcile)
+    return supervise(settings, DUTIES)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.parking import Parked
+
 
 def _never() -> bool:
     return False
@@ -40,6 +42,8 @@ class NodeContext:
     before_change: Callable[[Sequence[str]], None] = _allow
     outbound_allow: tuple[str, ...] = ()
     timeouts: SessionTimeouts = field(default_factory=SessionTimeouts)
+    parked: Parked | None = None
+    """Set when the node runs again after it had asked to be parked."""
 
 
 _HARMLESS = NodeContext()

@@ -48,8 +48,8 @@ class MergeParams(Params, frozen=True, kw_only=True):
     """When to go on, and with what."""
 
     mode: Annotated[
-        Literal["wait_all"],
-        Meta(description="wait_all: when every way that can still arrive has."),
+        Literal["wait_all", "first"],
+        Meta(description="wait_all: when every way that can still arrive has; first: at the first that arrives."),
     ] = "wait_all"
     data: Annotated[Expression, Meta(description="What goes on: else an array of what the edges bring.")] = (
         "{{ input.data }}"
@@ -99,6 +99,7 @@ def logic_switch(params: SwitchParams) -> Result:
     color="#7c3aed",
     inputs=(Handle("data", many=True),),
     outputs=(Handle("data", "array", "What the edges into it brought, in their order."),),
+    may_go_first=True,
 )
 def logic_merge(params: MergeParams) -> Result:
     """Bring ways together again, and collect what they carry."""

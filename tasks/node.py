@@ -75,9 +75,17 @@ class NodeType:
     is_trigger: bool = False
     sets_variables: bool = False
     loops: bool = False
-    """The engine runs what ``each`` leads to once for each of the ``rounds`` that the function returns."""
+    """The engine runs what ``each`` (or ``try``) leads to once for each of the ``rounds`` that the function returns.
+
+    Beside ``rounds`` it may return ``continue_on_error``, ``until_success`` with ``delays_s``, or ``catches``.
+    """
+    may_go_first: bool = False
+    """Where its parameter ``mode`` is ``first``, a node runs as soon as one edge to it is taken."""
+    parks: bool = False
+    """The function may return ``tasks.parking.park(…)``: it is called again later, and no worker is held meanwhile."""
     open_triggers: str | None = None
-    """A prefix of further trigger handles that the parameters decide on, such as ``case_``."""
+    """A prefix of further trigger handles that the parameters decide on, such as ``case_``: one for each entry of
+    ``cases``, or ``branches`` of them. Where the function names none of them, all are taken."""
     aliases: tuple[str, ...] = ()
     """Further ids under which a workflow may name this type."""
 

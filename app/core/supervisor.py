@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
@@ -15,14 +15,20 @@ from app.core.logging import get_logger
 from app.core.settings import Settings
 from app.core.worker_process import die_with, run_worker
 
-RECONCILE_EVERY_S = 3.0
 LOOK_EVERY_S = 0.2
 QUICK_DEATH_S = 5.0
 PAUSE_S = 2.0
 """How long a child that died young has to wait for its successor, so that a broken one does not spin."""
 
 log = get_logger(__name__)
-Reconcile = Callable[[Redis], Awaitable[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duty:
+    """Something the reconciler process does again and again."""
+
+    every_s: float
+    run: Callable[[Redis], Awaitable[object]]
 
 
 @dataclass
@@ -105,20 +111,24 @@ class Supervisor:
                 os.kill(child.pid, sig)
 
 
-def supervise(settings: Settings, reconcile: Reconcile) -> int:
+def supervise(settings: Settings, duties: Sequence[Duty]) -> int:
     """Run the workers and the reconciler that the settings ask for; returns the exit code."""
     workers = [Child(f"worker-{number}", lambda: run_worker(settings)) for number in range(settings.workers)]
-    reconciler = Child("reconciler", lambda: asyncio.run(_reconcile_forever(settings, reconcile)))
+    reconciler = Child("reconciler", lambda: asyncio.run(_keep_on(settings, duties)))
     log.info("workers start", workers=settings.workers)
     return Supervisor([*workers, reconciler]).run()
 
 
-async def _reconcile_forever(settings: Settings, reconcile: Reconcile) -> None:
+async def _keep_on(settings: Settings, duties: Sequence[Duty]) -> None:
     redis = queue.connect(settings.require_redis())
     await database.patiently(lambda: database.open_pool(min_size=1, max_size=2), patience_s=float("inf"))
+    await asyncio.gather(*(_do_forever(duty, redis) for duty in duties))
+
+
+async def _do_forever(duty: Duty, redis: Redis) -> None:
     while True:
         try:
-            await reconcile(redis)
+            await duty.run(redis)
         except Exception as error:  # noqa: BLE001 — the reconciler's door: it must outlive whatever it meets
-            log.warning("reconciling failed, trying again", error=str(error), kind=type(error).__name__)
-        await asyncio.sleep(RECONCILE_EVERY_S)
+            log.warning("a duty failed, trying again", error=str(error), kind=type(error).__name__)
+        await asyncio.sleep(duty.every_s)

@@ -149,12 +149,13 @@ BAD = {
     "loop_leak": workflow(step("l", "logic:loop"), BODY, edges=("start -> l", "l.each -> b", "l.done -> b")),
     "loop_entry": workflow(step("l", "logic:loop"), BODY, edges=("start -> l", "l.each -> b", "start -> b")),
     "loop_scope": workflow(
-        step("l", "logic:loop"), step("d", "test:device", command="x"), edges=("start -> l", "l.each -> d")
+        step("l", "logic:loop", options={"scope": "device"}), BODY, edges=("start -> l", "l.each -> b")
     ),
+    "bad_id": workflow(step("l.1", "logic:loop"), BODY, edges=()),
 }
 
 
 @pytest.mark.parametrize("kind", BAD)
 def test_a_loop_that_cannot_run_is_refused(kind: str) -> None:
     found = [fault["node_id"] for fault in validate(BAD[kind], CATALOGUE).errors if fault["type"] == kind]
-    assert found == [{"empty_loop": "l", "loop_scope": "d"}.get(kind, "b")]
+    assert found == [{"empty_loop": "l", "bad_id": "l.1"}.get(kind, "b")]

@@ -95,11 +95,11 @@ def test_the_error_classes_told_are_all_there_are() -> None:
 
 def test_the_ends_told_are_those_that_executions_come_to() -> None:
     ends = {
-        execution_status({"success": 1}, (), cancel_requested=False),
-        execution_status({"success": 1, "unknown": 1}, (), cancel_requested=False),
-        execution_status({"failed": 1}, (), cancel_requested=False),
-        execution_status({"success": 1}, ("failed",), cancel_requested=False),
-        execution_status({"cancelled": 1}, (), cancel_requested=True),
+        execution_status({"success": 1}, ()),
+        execution_status({"success": 1, "unknown": 1}, ()),
+        execution_status({"failed": 1}, ()),
+        execution_status({"success": 1}, ("failed",)),
+        execution_status({"cancelled": 1}, (), stop_reason="cancelled"),
     }
     assert ends == {"success", "partial", "failed", "cancelled"}
 

@@ -4,10 +4,11 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from app.automation.executions.reconciler import reconcile
 from app.core.settings import PostgresSettings, Settings, load_settings
-from app.core.supervisor import RECONCILE_EVERY_S
 from app.identity.attempts import ACCOUNT_LIMIT, ADDRESS_LIMIT, WINDOW_S
 from tests.support.pages import REPOSITORY, read, rows, section
+from worker import DUTIES
 
 PAGE = read("docs/operate.md")
 READ = re.compile(r'reader\.(?:text|read)\(\s*"([A-Z_]+)"')
@@ -89,5 +90,5 @@ def test_every_setting_is_explained() -> None:
 def test_the_figures_told_are_those_of_the_code() -> None:
     assert (ACCOUNT_LIMIT, ADDRESS_LIMIT, WINDOW_S) == (10, 50, 15 * 60)
     assert "Ten wrong passwords for an account, or fifty attempts from an address, within 15 minutes" in PAGE
-    assert RECONCILE_EVERY_S == 3
+    assert [duty.every_s for duty in DUTIES if duty.run is reconcile] == [3.0]
     assert "Every three seconds" in read("docs/architecture.md")

@@ -84,6 +84,20 @@ async def ended(admin: httpx.AsyncClient, execution_id: str, *, patience_s: floa
         await anyio.sleep(0.05)
 
 
+async def stands(
+    admin: httpx.AsyncClient, execution_id: str, status: str, *, patience_s: float = PATIENCE_S
+) -> dict[str, Any]:
+    """Wait until an execution stands so and return it."""
+    give_up_at = time.monotonic() + patience_s
+    while True:
+        execution = (await admin.get(f"/automation/v1/executions/{execution_id}")).json()["data"]
+        if execution["status"] == status:
+            return dict(execution)
+        assert execution["status"] not in ENDED, execution
+        assert time.monotonic() < give_up_at, f"still {execution['status']}: {execution}"
+        await anyio.sleep(0.05)
+
+
 async def run(
     admin: httpx.AsyncClient, definition: dict[str, Any], devices: Sequence[str] = (), **more: Any
 ) -> dict[str, Any]:

@@ -7,60 +7,66 @@ import msgspec
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.automation.executions import events
+from app.automation.executions import events, standing, waking
 from app.automation.executions.changes import LEASE_S, Claim
 from app.automation.executions.events import Event
 from app.automation.executions.records import ONCE
-from app.automation.executions.settlement import settle
+from app.automation.executions.sharding import Limits, cut, insert_shards
 from app.automation.workflows.graph import Plan, Stage
 from app.core import database, queue
 from app.core.clock import uuid7
 from app.core.database import DatabaseThread
 from app.core.logging import get_logger
-from app.core.queue import QueueJob
-
-RUN_SHARD = "app.automation.executions.queued.run_shard"
-SMALLEST_SHARD, LARGEST_SHARD = 13, 100
 
 log = get_logger(__name__)
 
 
-def shard_size(hosts: int, workers: int) -> int:
-    """Return how many hosts one queue job works on: an even share, within bounds."""
-    return min(LARGEST_SHARD, max(SMALLEST_SHARD, -(-hosts // max(1, workers))))
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """A round of a loop whose body has stages of its own."""
+
+    loop: str
+    index: int
+    item: object = None
+    is_loop: bool = True
+    forgiven: bool = False
 
 
-async def start_stages(execution_id: UUID, stages: Sequence[Stage]) -> None:
-    """Begin stages inside the caller's transaction: their shards, and the queue jobs that carry them."""
+async def open_stages(
+    execution_id: UUID, stages: Sequence[Stage], iteration: str = "", rounds: Sequence[Round] = ()
+) -> None:
+    """Write down stages that are to be run, once or in a round of a loop, and begin those that wait for no other."""
+    described = msgspec.json.encode(rounds).decode()
+    await database.execute_many(
+        "INSERT INTO stage_runs (id, execution, stage, iteration, rounds, status, predecessors_left, devices_left, "
+        "wave, wave_left) VALUES ($1, $2, $3, $4, $5, 'pending', $6, 0, 0, 0)",
+        [(uuid7(), execution_id, stage.index, iteration, described, len(stage.predecessors)) for stage in stages],
+    )
+    await start_stages(execution_id, [stage for stage in stages if not stage.predecessors], iteration)
+
+
+async def start_stages(execution_id: UUID, stages: Sequence[Stage], iteration: str = "") -> None:
+    """Begin stages inside the caller's transaction: their first (or only) wave of hosts."""
+    limits = await Limits.of(execution_id)
     for stage in stages:
         host_keys = [ONCE] if stage.scope == "once" else await _host_keys(execution_id)
-        size = await _shard_size(execution_id)
+        wave = limits.wave(stage.index, 0, host_keys)
         stage_run = await database.fetch_one(
-            "UPDATE stage_runs SET status = 'running', devices_left = $3, started_at = now() "
-            "WHERE execution = $1 AND stage = $2 RETURNING id",
+            "UPDATE stage_runs SET status = 'running', devices_left = $4, wave = 0, wave_left = $5, started_at = now() "
+            "WHERE execution = $1 AND stage = $2 AND iteration = $3 RETURNING id",
             execution_id,
             stage.index,
+            iteration,
             len(host_keys),
+            len(wave),
         )
-        assert stage_run is not None, "a plan's stages are rows from the start"  # noqa: S101 — an invariant, not input
-        carrier = queue.DEFAULT if stage.scope == "once" else queue.DEVICES
-        cuts = [host_keys[start : start + size] for start in range(0, len(host_keys), size)]
-        shards = [(uuid7(), uuid7(), hosts) for hosts in cuts]
-        await database.execute_many(
-            "INSERT INTO shards (id, execution, stage_run, stage, queue, host_keys, job, status, attempt, owner, "
-            "sent_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'queued', 0, '', now(), now())",
-            [(shard, execution_id, stage_run["id"], stage.index, carrier, hosts, job) for shard, job, hosts in shards],
-        )
-        await queue.post([shard_job(carrier, shard, job) for shard, job, _ in shards])
-
-
-def shard_job(carrier: str, shard_id: UUID, job_id: UUID) -> QueueJob:
-    """Return the queue job that carries a shard."""
-    return QueueJob(queue=carrier, function=RUN_SHARD, arguments=[str(shard_id)], id=job_id)
+        if stage_run is None:
+            raise RuntimeError(f"stage {stage.index} of execution {execution_id} was never opened")
+        await insert_shards(execution_id, stage_run["id"], stage, cut(wave, limits, stage.index))
+        await _tell_wave(execution_id, stage, 0, wave, host_keys)
 
 
 async def claim_shard(shard_id: UUID, owner: str) -> Claim | None:
-    """Claim a shard that nobody works on; None when another delivery has it, it is done, or it was cancelled."""
+    """Claim a shard that nobody works on; None when another delivery has it, it is done, or nothing more may begin."""
     async with database.transaction():
         await database.execute(
             "SELECT 1 FROM executions WHERE id = (SELECT execution FROM shards WHERE id = $1) FOR UPDATE", shard_id
@@ -71,7 +77,7 @@ async def claim_shard(shard_id: UUID, owner: str) -> Claim | None:
                 lease_until = now() + make_interval(secs => $3)
             WHERE id = $1 AND (status = 'queued' OR (status = 'running' AND lease_until < now()))
                 AND NOT EXISTS (SELECT 1 FROM executions WHERE executions.id = shards.execution
-                    AND executions.cancel_requested_at IS NOT NULL)
+                    AND executions.stop_reason <> '')
             RETURNING attempt, execution
             """,
             shard_id,
@@ -103,94 +109,103 @@ async def finish_shard(claim: Claim, plan: Plan) -> bool:
         )
         if done is None:
             return False
-        stage_run = await database.fetch_one(
-            "UPDATE stage_runs SET devices_left = devices_left - $2 WHERE id = $1 RETURNING stage, devices_left",
-            done["stage_run"],
-            done["hosts"],
-        )
-        if stage_run is not None and stage_run["devices_left"] == 0:
-            await _end_stage(claim.execution_id, plan, plan.stages[stage_run["stage"]])
-        await _settle_if_over(claim.execution_id)
+        await _leave_stage(claim.execution_id, plan, done["stage_run"], done["hosts"])
+        await standing.update(claim.execution_id)
     return True
 
 
-async def cancel(execution_id: UUID) -> bool:
-    """Ask an execution to stop, and drop what no worker has begun; False when it has ended already."""
-    async with database.transaction():
-        asked = await database.fetch_one(
-            "UPDATE executions SET cancel_requested_at = now() WHERE id = $1 AND finished_at IS NULL "
-            "AND cancel_requested_at IS NULL RETURNING id",
-            execution_id,
-        )
-        if asked is None:
-            return False
-        await events.append(execution_id, [Event("execution.cancelling", {})])
-        await database.execute(
-            "UPDATE shards SET status = 'cancelled', finished_at = now() WHERE execution = $1 AND status = 'queued'",
-            execution_id,
-        )
-        await _settle_if_over(execution_id)
-    return True
+async def _leave_stage(execution_id: UUID, plan: Plan, stage_run_id: UUID, hosts: int) -> None:
+    """Take hosts that have come through off a stage: the last of a wave lets the next begin, the last one ends it."""
+    row = await database.fetch_one(
+        "UPDATE stage_runs SET devices_left = devices_left - $2, wave_left = wave_left - $2 WHERE id = $1 "
+        "RETURNING id, stage, iteration, devices_left, wave, wave_left, "
+        "(SELECT stop_reason FROM executions WHERE id = $3) AS stop_reason",
+        stage_run_id,
+        hosts,
+        execution_id,
+    )
+    if row is None or row["wave_left"] > 0:
+        return
+    stage = plan.stages[row["stage"]]
+    if row["devices_left"] == 0:
+        await _end_stage(execution_id, plan, stage, row["iteration"], stopped=bool(row["stop_reason"]))
+    elif not row["stop_reason"]:
+        await _start_wave(execution_id, stage, row["id"], row["wave"] + 1)
 
 
-async def drop_shard(execution_id: UUID, shard_id: UUID) -> None:
-    """Give up what is left of a shard of a cancelled execution, and settle the execution if that was the last."""
-    async with database.transaction():
-        await database.execute("SELECT 1 FROM executions WHERE id = $1 FOR UPDATE", execution_id)
-        await database.execute(
-            "UPDATE shards SET status = 'cancelled', finished_at = now(), lease_until = NULL "
-            "WHERE id = $1 AND status IN ('queued', 'running')",
-            shard_id,
-        )
-        await _settle_if_over(execution_id)
-
-
-async def _end_stage(execution_id: UUID, plan: Plan, stage: Stage) -> None:
+async def _start_wave(execution_id: UUID, stage: Stage, stage_run_id: UUID, number: int) -> None:
+    limits = await Limits.of(execution_id)
+    host_keys = await _host_keys(execution_id)
+    wave = limits.wave(stage.index, number, host_keys)
     await database.execute(
-        "UPDATE stage_runs SET status = 'done', finished_at = now() WHERE execution = $1 AND stage = $2",
+        "UPDATE stage_runs SET wave = $2, wave_left = $3 WHERE id = $1", stage_run_id, number, len(wave)
+    )
+    await insert_shards(execution_id, stage_run_id, stage, cut(wave, limits, stage.index))
+    await _tell_wave(execution_id, stage, number, wave, host_keys)
+
+
+async def _tell_wave(
+    execution_id: UUID, stage: Stage, number: int, wave: Sequence[str], host_keys: Sequence[str]
+) -> None:
+    if len(wave) < len(host_keys):
+        told = {"stage": stage.index, "wave": number, "devices": len(wave), "of": len(host_keys)}
+        await events.append(execution_id, [Event("execution.wave_started", told)])
+
+
+async def _end_stage(execution_id: UUID, plan: Plan, stage: Stage, iteration: str, *, stopped: bool) -> None:
+    await database.execute(
+        "UPDATE stage_runs SET status = 'done', finished_at = now() "
+        "WHERE execution = $1 AND stage = $2 AND iteration = $3",
         execution_id,
         stage.index,
+        iteration,
     )
-    ended = await database.fetch(
-        "UPDATE node_executions SET finished_at = now() WHERE execution = $1 AND node_id = ANY($2) "
-        "RETURNING node_id, succeeded, failed, skipped, unknown, cancelled",
-        execution_id,
-        list(stage.nodes),
-    )
-    await events.append(execution_id, [Event("node.ended", row) for row in ended])
+    if not iteration:
+        ended = await database.fetch(
+            "UPDATE node_executions SET finished_at = now() WHERE execution = $1 AND node_id = ANY($2) "
+            "RETURNING node_id, succeeded, failed, skipped, unknown, cancelled",
+            execution_id,
+            list(stage.nodes),
+        )
+        await events.append(execution_id, [Event("node.ended", row) for row in ended])
     released = await database.fetch(
-        "UPDATE stage_runs SET predecessors_left = predecessors_left - 1 WHERE execution = $1 AND stage = ANY($2) "
-        "RETURNING stage, predecessors_left, (SELECT cancel_requested_at FROM executions WHERE id = $1) AS cancelled",
+        "UPDATE stage_runs SET predecessors_left = predecessors_left - 1 "
+        "WHERE execution = $1 AND stage = ANY($2) AND iteration = $3 RETURNING stage, predecessors_left",
         execution_id,
         list(stage.successors),
+        iteration,
     )
-    ready = [row["stage"] for row in released if row["predecessors_left"] == 0 and row["cancelled"] is None]
-    await start_stages(execution_id, [plan.stages[index] for index in sorted(ready)])
+    if stopped:
+        return
+    ready = [row["stage"] for row in released if row["predecessors_left"] == 0]
+    await start_stages(execution_id, [plan.stages[index] for index in sorted(ready)], iteration)
+    if iteration and not ready:
+        await _end_round(execution_id, plan, stage.loop, iteration)
 
 
-async def _settle_if_over(execution_id: UUID) -> None:
-    """Settle the execution when no shard is left that runs or will run."""
-    row = await database.fetch_one(
-        """
-        SELECT EXISTS (SELECT 1 FROM shards WHERE execution = $1 AND status IN ('queued', 'running')) AS working,
-            EXISTS (SELECT 1 FROM stage_runs WHERE execution = $1 AND status <> 'done') AS waiting,
-            cancel_requested_at IS NOT NULL AS cancelled
-        FROM executions WHERE id = $1
-        """,
+async def _end_round(execution_id: UUID, plan: Plan, loop: str, iteration: str) -> None:
+    """Let the loop go on that waits for the end of a round, once all the round's stages are done."""
+    over = await database.execute(
+        "UPDATE parkings SET due_at = now() WHERE execution = $1 AND node_id = $2 AND iteration = $3 "
+        "AND status = 'parked' AND NOT EXISTS (SELECT 1 FROM stage_runs WHERE stage_runs.execution = $1 "
+        "AND stage_runs.iteration = $4 AND stage_runs.status <> 'done')",
         execution_id,
+        loop,
+        outer_of(iteration),
+        iteration,
     )
-    if row is not None and not row["working"] and (row["cancelled"] or not row["waiting"]):
-        await settle(execution_id)
+    if over:
+        await waking.take_up_due(execution_id, plan)
+
+
+def outer_of(iteration: str) -> str:
+    """Return the iteration around one: ``a:0.b:2`` lies in ``a:0``."""
+    return iteration.rpartition(".")[0]
 
 
 async def _host_keys(execution_id: UUID) -> list[str]:
     rows = await database.fetch("SELECT host_key FROM execution_hosts WHERE execution = $1 ORDER BY id", execution_id)
     return [row["host_key"] for row in rows]
-
-
-async def _shard_size(execution_id: UUID) -> int:
-    row = await database.fetch_one("SELECT shard_size FROM executions WHERE id = $1", execution_id)
-    return int(row["shard_size"]) if row else SMALLEST_SHARD
 
 
 def read_plan(text: str) -> Plan:

@@ -8,8 +8,8 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from app.automation.executions import progress
-from app.automation.executions.progress import shard_job
+from app.automation.executions import events, parking, standing
+from app.automation.executions.sharding import shard_job
 from app.core import database, queue
 from app.core.clock import uuid7
 from app.core.logging import get_logger
@@ -23,10 +23,23 @@ STARTED_PATIENCE_S = 30
 log = get_logger(__name__)
 
 
+async def keep_time(redis: Redis) -> int:
+    """Let go on what has waited long enough, stop what has lasted too long, and return how many executions that were.
+
+    Any number of processes may do it at once.
+    """
+    concerned = [*await parking.resume_due(), *await standing.stop_overdue()]
+    if concerned:
+        await queue.dispatch(redis)
+    for execution_id in concerned:
+        events.wake(redis, execution_id)
+    return len(concerned)
+
+
 async def reconcile(redis: Redis) -> int:
     """Send what is due again and return how many shards that were; one process at a time does it."""
-    for shard in await _find_cancelled():
-        await progress.drop_shard(shard["execution"], shard["id"])
+    for shard in await _find_stopped():
+        await standing.drop_shard(shard["execution"], shard["id"])
     async with database.transaction():
         held = await database.fetch_one("SELECT pg_try_advisory_xact_lock($1) AS held", LOCK)
         if held is None or not held["held"]:
@@ -39,11 +52,11 @@ async def reconcile(redis: Redis) -> int:
     return len(abandoned) + len(lost)
 
 
-async def _find_cancelled() -> list[dict[str, Any]]:
-    """Return the shards of cancelled executions that no living worker is about to end."""
+async def _find_stopped() -> list[dict[str, Any]]:
+    """Return the shards of stopped executions that no living worker is about to end."""
     return await database.fetch(
         "SELECT shards.id, shards.execution FROM shards JOIN executions ON executions.id = shards.execution "
-        "WHERE executions.cancel_requested_at IS NOT NULL "
+        "WHERE executions.stop_reason <> '' "
         "AND (shards.status = 'queued' OR (shards.status = 'running' AND shards.lease_until < now()))"
     )
 
@@ -53,7 +66,7 @@ async def _release_abandoned() -> list[dict[str, Any]]:
     rows = await database.fetch(
         "UPDATE shards SET status = 'queued', lease_until = NULL WHERE status = 'running' AND lease_until < now() "
         "AND NOT EXISTS (SELECT 1 FROM executions WHERE executions.id = shards.execution "
-        "AND executions.cancel_requested_at IS NOT NULL) RETURNING id, queue, attempt, owner"
+        "AND executions.stop_reason <> '') RETURNING id, queue, attempt, owner"
     )
     for row in rows:
         log.warning("worker lost, shard goes to another", shard=str(row["id"]), owner=row["owner"])

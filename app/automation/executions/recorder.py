@@ -4,7 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -19,11 +19,13 @@ from app.automation.executions.walk import Course
 from app.core.clock import now
 from app.core.database import DatabaseThread, patiently
 from tasks.errors import NodeError
+from tasks.parking import Park
 
 Key = tuple[str, str, str]
 """A node, a host and an iteration."""
 BATCH_ROWS = 500
 BATCH_WAIT_S = 0.01
+FLUSH_LOOK_S = 0.1
 BACKLOG_ROWS = 5000
 """How much may wait to be written before the devices' threads are made to wait too."""
 
@@ -45,13 +47,17 @@ class Recorder:
     ) -> None:
         self.execution_id = execution_id
         self.course = course
-        self.ended: dict[Key, NodeRecord] = {}
+        self.ended: dict[Key, NodeRecord | Park] = {}
         self.intents: set[Key] = set()
+        self.waiting_since: dict[Key, datetime] = {}
+        """Nodes that were parked by an earlier shard: their start is recorded already."""
         self.cancelled: Callable[[], bool] = lambda: False
+        self.on_failure: Callable[[], None] | None = None
+        """Called after a failure that nothing handled was committed."""
         self._database = database
         self._masker = masker
         self._on_commit = on_commit
-        self._backlog: queue.Queue[NodeRecord | Note | None] = queue.Queue(BACKLOG_ROWS)
+        self._backlog: queue.Queue[NodeRecord | Note | threading.Event | None] = queue.Queue(BACKLOG_ROWS)
         self._failure: BaseException | None = None
         self._attempts: dict[Key, int] = {}
         self._begun: dict[Key, float] = {}
@@ -75,9 +81,12 @@ class Recorder:
         return _key(node_id, place) in self.intents
 
     def start(self, node_id: str, place: Place) -> None:
-        """Note that a node begins on a host (or once)."""
-        self._begun[_key(node_id, place)] = time.monotonic()
-        self._put(NodeStart(node_id, place.key, place.name, place.iteration))
+        """Note that a node begins on a host (or once), or goes on after it was parked."""
+        since = self.waiting_since.get(_key(node_id, place))
+        waited_s = (now() - since).total_seconds() if since is not None else 0.0
+        self._begun[_key(node_id, place)] = time.monotonic() - waited_s
+        if since is None:
+            self._put(NodeStart(node_id, place.key, place.name, place.iteration))
 
     def retry(self, node_id: str, place: Place, attempt: int, error: NodeError, delay_s: float) -> None:
         """Note that an attempt failed and another follows."""
@@ -85,8 +94,11 @@ class Recorder:
         described = {"class": error.error_class, "message": self._masker.text(error.message)}
         self._put(NodeRetry(node_id, place.key, place.name, place.iteration, attempt, described, delay_s))
 
-    def end(self, node_id: str, place: Place, result: Result) -> NodeRecord:
-        """Judge and record how a node ended on a host (or once)."""
+    def end(self, node_id: str, place: Place, result: Result) -> NodeRecord | Park:
+        """Judge and record how a node ended on a host (or once); one that is to be parked has not ended."""
+        parked = getattr(result, "park", None)
+        if isinstance(parked, Park) and not result.failed:
+            return parked
         error = _error_of(result, self.course.type_of(node_id).id)
         verdict = judge(error, intended=_key(node_id, place) in self.intents, cancelled=self.cancelled())
         duration_s = time.monotonic() - self._begun.pop(_key(node_id, place), time.monotonic())
@@ -123,8 +135,8 @@ class Recorder:
             started_at=now(),
         )
 
-    def take(self, node_id: str, place: Place) -> NodeRecord:
-        """Hand over the record of a node that has just ended."""
+    def take(self, node_id: str, place: Place) -> NodeRecord | Park:
+        """Hand over the record of a node that has just ended, or its wish to be parked."""
         return self.ended.pop(_key(node_id, place))
 
     def task_started(self, task: Task) -> None:
@@ -150,6 +162,13 @@ class Recorder:
             place = _place(task, host)
             self.ended[_key(task.name, place)] = self.end(task.name, place, result[0])
 
+    def flush(self) -> None:
+        """Return when everything noted so far is committed."""
+        reached = threading.Event()
+        self._put(reached)
+        while not reached.wait(FLUSH_LOOK_S):
+            self._raise_failure()
+
     def _keep(self, node_id: str, place: Place, status: ResultStatus, **more: Any) -> NodeRecord:
         record = NodeRecord(
             node_id=node_id,
@@ -163,7 +182,7 @@ class Recorder:
         self._put(record)
         return record
 
-    def _put(self, item: NodeRecord | Note) -> None:
+    def _put(self, item: NodeRecord | Note | threading.Event) -> None:
         self._raise_failure()
         self._backlog.put(item)
 
@@ -175,20 +194,31 @@ class Recorder:
         open_ended = True
         while open_ended:
             batch, open_ended = self._next_batch()
-            if not batch or self._failure is not None:
-                continue
-            try:
-                self._database.run(patiently(lambda batch=batch: records.write(self.execution_id, batch)))  # type: ignore[misc]
-                self._on_commit()
-            except Exception as error:  # noqa: BLE001 — the writer's door: kept, and raised in the shard's thread
-                self._failure = error
+            rows = [item for item in batch if not isinstance(item, threading.Event)]
+            if self._failure is None and rows:
+                self._write(rows)
+            if self._failure is None:
+                for reached in batch:
+                    if isinstance(reached, threading.Event):
+                        reached.set()
 
-    def _next_batch(self) -> tuple[list[NodeRecord | Note], bool]:
-        batch: list[NodeRecord | Note] = []
+    def _write(self, rows: Sequence[NodeRecord | Note]) -> None:
+        try:
+            self._database.run(patiently(lambda: records.write(self.execution_id, rows)))
+            self._on_commit()
+            if self.on_failure is not None and any(map(_counts, rows)):
+                self.on_failure()
+        except Exception as error:  # noqa: BLE001 — the writer's door: kept, and raised in the shard's thread
+            self._failure = error
+
+    def _next_batch(self) -> tuple[list[NodeRecord | Note | threading.Event], bool]:
+        batch: list[NodeRecord | Note | threading.Event] = []
         item = self._backlog.get()
         until = time.monotonic() + BATCH_WAIT_S
         while item is not None:
             batch.append(item)
+            if isinstance(item, threading.Event):
+                return batch, True
             if len(batch) >= BATCH_ROWS:
                 return batch, True
             try:
@@ -196,6 +226,10 @@ class Recorder:
             except queue.Empty:
                 return batch, True
         return batch, False
+
+
+def _counts(row: NodeRecord | Note) -> bool:
+    return isinstance(row, NodeRecord) and row.status in {"failed", "unknown"} and not row.handled
 
 
 def _is_node(task: Task) -> bool:

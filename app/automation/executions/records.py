@@ -152,9 +152,19 @@ def event_of(item: NodeRecord | Note) -> Event:
 
 
 async def load(
-    execution_id: UUID, node_ids: Collection[str], host_keys: Collection[str] | None, *, with_outputs: Collection[str]
+    execution_id: UUID,
+    node_ids: Collection[str],
+    host_keys: Collection[str] | None,
+    *,
+    with_outputs: Collection[str],
+    iteration: str = "",
+    without_loops: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """Return results of some nodes (of some hosts, or all), with the outputs of those nodes that need them."""
+    """Return results of some nodes (of some hosts, or all), with the outputs of those nodes that need them.
+
+    In a round (``iteration``) only what lies before it, in it and in rounds within it; else all but the rounds of
+    some loops.
+    """
     rows = await database.fetch(
         """
         SELECT node_id, host_key, device_name, iteration, status, handled, branch, started_at,
@@ -163,12 +173,17 @@ async def load(
             CASE WHEN node_id = ANY($4) THEN output_hash END AS output_hash
         FROM device_results
         WHERE execution = $1 AND node_id = ANY($2) AND ($3::text[] IS NULL OR host_key = ANY($3))
+            AND ($5 = '' OR iteration = ANY($6) OR starts_with(iteration, $5 || '.'))
+            AND NOT split_part(iteration, ':', 1) = ANY($7)
         ORDER BY started_at
         """,
         execution_id,
         list(node_ids),
         None if host_keys is None else list(host_keys),
         list(with_outputs),
+        iteration,
+        iterations_behind(iteration),
+        list(without_loops),
     )
     blobs = await outputs.load_blobs({row["output_hash"] for row in rows if row["output_hash"]})
     for row in rows:
@@ -176,6 +191,31 @@ async def load(
         row["outputs"] = msgspec.json.decode(inline) if inline else blobs.get(row["output_hash"] or "")
         row["error"] = {"class": row["error_class"], "message": row["error_message"]} if row["error_class"] else None
     return rows
+
+
+async def load_failures(
+    execution_id: UUID, node_ids: Collection[str], iteration: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the failed and unknown results of some nodes, in one round or in all, the earliest first."""
+    return await database.fetch(
+        "SELECT node_id, host_key, device_name, iteration, status, error_class, error_message, started_at "
+        "FROM device_results WHERE execution = $1 AND node_id = ANY($2) AND status IN ('failed', 'unknown') "
+        "AND ($3::text IS NULL OR iteration = $3) ORDER BY started_at",
+        execution_id,
+        list(node_ids),
+        iteration,
+    )
+
+
+def iteration_of(outer: str, loop: str, index: int) -> str:
+    """Return the name of a round of a loop that lies in the round ``outer`` (or in none)."""
+    return f"{outer}{'.' if outer else ''}{loop}:{index}"
+
+
+def iterations_behind(iteration: str) -> list[str]:
+    """Return an iteration and those around it: for ``a:0.b:2`` also ``a:0`` and nothing."""
+    parts = iteration.split(".") if iteration else []
+    return [".".join(parts[:count]) for count in range(len(parts) + 1)]
 
 
 async def _insert(execution_id: UUID, results: Sequence[NodeRecord]) -> set[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.automation.executions.walk import Course, Walk
+from app.automation.executions.walk import Course, Walk, is_visible
 from app.automation.workflows.parameters import referred
 from app.automation.workflows.validation import node_names
 from app.core.clock import now
@@ -42,12 +42,12 @@ def node_view(status: str, outputs: Mapping[str, Any] | None, error: Mapping[str
     return {"status": status, "outputs": dict(outputs or {}), "error": error}
 
 
-def views_of(course: Course, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the views of recorded results; of what ran in loops, only the variables set last are seen behind them."""
+def views_of(course: Course, rows: Sequence[Mapping[str, Any]], here: str = "") -> dict[str, Any]:
+    """Return the views of recorded results; of what ran in other rounds, only the variables set last are seen."""
     return {
         row["node_id"]: node_view(row["status"], row["outputs"], row["error"])
         for row in rows
-        if not row["iteration"] or course.type_of(row["node_id"]).sets_variables
+        if is_visible(row["iteration"], here) or course.type_of(row["node_id"]).sets_variables
     }
 
 

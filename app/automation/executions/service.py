@@ -7,7 +7,7 @@ from uuid import UUID
 
 from redis import Redis
 
-from app.automation.executions import events, outputs, progress, starting
+from app.automation.executions import events, outputs, standing, starting
 from app.automation.executions.redaction import redact
 from app.automation.executions.schemas import (
     CountsRead,
@@ -113,7 +113,7 @@ async def get_execution(execution_id: UUID) -> ExecutionDetail:
 async def cancel_execution(execution_id: UUID, actor: Principal, redis: Redis) -> ExecutionDetail:
     """Ask an execution to stop: from now on no new command starts; raises ConflictError when it has ended."""
     row = await _find(execution_id)
-    asked = await progress.cancel(execution_id)
+    asked = await standing.stop(execution_id, "cancelled")
     if not asked and row["cancel_requested_at"] is None:
         raise ConflictError(f"The execution has ended already: {row['status']}.", code="EXECUTION_ENDED")
     if asked:

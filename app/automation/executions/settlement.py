@@ -1,5 +1,7 @@
 """How an execution ends: hosts from their results, the execution from its hosts."""
 
+from collections.abc import Mapping
+from typing import Literal
 from uuid import UUID
 
 from app.automation.executions import events
@@ -51,14 +53,14 @@ WHERE node_executions.execution = $1 AND node_executions.node_id = counted.node_
 async def settle(execution_id: UUID) -> None:
     """End an execution inside the caller's transaction, which holds its row."""
     execution = await database.fetch_one(
-        "SELECT cancel_requested_at, finished_at, created_at FROM executions WHERE id = $1", execution_id
+        "SELECT stop_reason, finished_at, failure_limit, parent FROM executions WHERE id = $1", execution_id
     )
     if execution is None or execution["finished_at"] is not None:
         return
-    cancelled = execution["cancel_requested_at"] is not None
+    stopped = execution["stop_reason"]
     await _leave_intents_unknown(execution_id)
-    await _settle_hosts(execution_id, cancelled=cancelled)
-    await _settle_nodes(execution_id)
+    await _settle_hosts(execution_id, stopped=bool(stopped))
+    await _settle_nodes(execution_id, "cancelled" if stopped else "skipped")
     hosts = await _host_counts(execution_id)
     once = await database.fetch(
         "SELECT status, node_id, error_class, error_message FROM device_results "
@@ -66,23 +68,48 @@ async def settle(execution_id: UUID) -> None:
         execution_id,
         ONCE,
     )
-    unfinished = {"cancelled"} if cancelled and await _has_pending_stages(execution_id) else set()
-    status = execution_status(hosts, {row["status"] for row in once} | unfinished, cancel_requested=cancelled)
+    unfinished = {"cancelled"} if stopped and await _has_pending_stages(execution_id) else set()
+    status = execution_status(hosts, {row["status"] for row in once} | unfinished, stop_reason=stopped)
     broken = next((row for row in once if row["status"] in {"failed", "unknown"}), None)
+    error = broken or _reason(stopped if status in {"timeout", "failed"} else "", hosts)
     await database.execute(
         """
         UPDATE executions SET status = $2, finished_at = now(), succeeded = $3, failed = $4, skipped = $5, unknown = $6,
             cancelled = $7, started_at = coalesce(started_at, now()),
-            error = CASE WHEN $8::text IS NULL THEN NULL
+            error = CASE WHEN $9::text IS NULL THEN NULL
                 ELSE jsonb_build_object('node_id', $8::text, 'class', $9::text, 'message', $10::text) END
         WHERE id = $1
         """,
         execution_id,
         status,
         *(hosts.get(name, 0) for name in ("success", "failed", "skipped", "unknown", "cancelled")),
-        *((broken["node_id"], broken["error_class"], broken["error_message"]) if broken else (None, None, None)),
+        *((error["node_id"], error["error_class"], error["error_message"]) if error else (None, None, None)),
     )
+    if execution["parent"] is not None:
+        await _wake_parent(execution["parent"], execution_id)
     await events.append(execution_id, [Event("execution.finished", {"status": status, "counts": hosts})])
+
+
+def _reason(stopped: str, hosts: Mapping[str, int]) -> dict[str, str | None] | None:
+    bad = hosts.get("failed", 0) + hosts.get("unknown", 0)
+    messages = {
+        "timeout": "The execution lasted longer than its workflow's timeout_s allows; what was left was cancelled.",
+        "max_failed": f"{bad} device{'' if bad == 1 else 's'} failed, more than the workflow's settings allow: "
+        "no further one was begun.",
+    }
+    if stopped not in messages:
+        return None
+    error_class = "timeout" if stopped == "timeout" else "cancelled"
+    return {"node_id": None, "error_class": error_class, "error_message": messages[stopped]}
+
+
+async def _wake_parent(parent: UUID, execution_id: UUID) -> None:
+    """Let the execution go on that waits for this one as a step of its own."""
+    await database.execute(
+        "UPDATE parkings SET due_at = now() WHERE execution = $1 AND status = 'parked' AND body ->> 'execution' = $2",
+        parent,
+        str(execution_id),
+    )
 
 
 async def _leave_intents_unknown(execution_id: UUID) -> None:
@@ -90,14 +117,14 @@ async def _leave_intents_unknown(execution_id: UUID) -> None:
     await database.execute(UNKNOWN_INTENTS, execution_id)
 
 
-async def _settle_hosts(execution_id: UUID, *, cancelled: bool) -> None:
-    """Settle each host; in a cancelled execution, one that has not come to its end is cancelled."""
-    complete = await _complete_hosts(execution_id) if cancelled else []
-    await database.execute(SETTLE_HOSTS, execution_id, cancelled, complete)
+async def _settle_hosts(execution_id: UUID, *, stopped: bool) -> None:
+    """Settle each host; in an execution that was stopped, one that has not come to its end is cancelled."""
+    complete = await _complete_hosts(execution_id) if stopped else []
+    await database.execute(SETTLE_HOSTS, execution_id, stopped, complete)
     await database.execute(
         "UPDATE execution_hosts SET status = $2 WHERE execution = $1 AND status = 'pending'",
         execution_id,
-        "cancelled" if cancelled else "skipped",
+        "cancelled" if stopped else "skipped",
     )
 
 
@@ -113,12 +140,12 @@ async def _complete_hosts(execution_id: UUID) -> list[str]:
     return [row["host_key"] for row in rows]
 
 
-async def _settle_nodes(execution_id: UUID) -> None:
-    """Count what never began as cancelled, so that a node's counts add up to its hosts."""
+async def _settle_nodes(execution_id: UUID, counter: Literal["cancelled", "skipped"]) -> None:
+    """Count what never began, so that a node's counts add up to its hosts."""
     await database.execute(
-        """
+        f"""
         UPDATE node_executions SET finished_at = coalesce(finished_at, now()),
-            cancelled = node_executions.cancelled + greatest(0, expected.hosts - (node_executions.succeeded
+            {counter} = node_executions.{counter} + greatest(0, expected.hosts - (node_executions.succeeded
                 + node_executions.failed + node_executions.skipped + node_executions.unknown
                 + node_executions.cancelled))
         FROM (
@@ -127,7 +154,7 @@ async def _settle_nodes(execution_id: UUID) -> None:
             WHERE node_executions.execution = $1
         ) AS expected
         WHERE node_executions.execution = $1 AND node_executions.node_id = expected.node_id
-        """,
+        """,  # noqa: S608 — counter is one of our own column names
         execution_id,
     )
 

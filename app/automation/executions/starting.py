@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +13,13 @@ from app.automation.executions import events, progress
 from app.automation.executions.events import Event
 from app.automation.executions.records import ONCE
 from app.automation.executions.settlement import settle
-from app.automation.executions.tables import Execution, ExecutionHost, NodeExecution, StageRun
+from app.automation.executions.sharding import shard_size
+from app.automation.executions.tables import Execution, ExecutionHost, NodeExecution
 from app.automation.executions.tables import Result as ResultRow
 from app.automation.workflows.definition import Definition
 from app.automation.workflows.graph import Catalogue, Plan, compile_plan, triggers
 from app.automation.workflows.service import require_valid
+from app.automation.workflows.settings import WorkflowSettings, count_of, read_settings
 from app.core import context, database
 from app.core.access import Principal
 from app.core.clock import now
@@ -63,10 +66,9 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
         await Execution.insert(execution)
         await _insert_hosts(execution.id, request.hosts)
         await _insert_nodes(execution.id, definition, plan)
-        await _insert_stages(execution.id, plan)
         await _record_trigger(execution.id, plan, request.trigger)
         await events.append(execution.id, [Event("execution.queued", {"devices": len(request.hosts)})])
-        await progress.start_stages(execution.id, [stage for stage in plan.stages if not stage.predecessors])
+        await progress.open_stages(execution.id, plan.stages_of(""))
         if not plan.stages:
             await settle(execution.id)
         await audit.record(
@@ -85,7 +87,15 @@ async def announce(execution_id: UUID, redis: Redis) -> None:
     events.wake(redis, execution_id)
 
 
+def _failure_limit(settings: WorkflowSettings, hosts: int) -> int | None:
+    """Return how many devices may fail before no further one is begun."""
+    if settings.error_handling == "stop":
+        return 0
+    return None if settings.max_failed is None else count_of(settings.max_failed, hosts)
+
+
 def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> Execution:
+    settings = read_settings(request.workflow.get("settings") or {})
     return Execution(
         workflow_id=request.workflow["id"],
         workflow_name=request.workflow["name"],
@@ -96,7 +106,10 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
         variables=_json(request.variables),
         trigger=_json(request.trigger),
         dry_run=request.dry_run,
-        shard_size=progress.shard_size(len(request.hosts), workers),
+        settings=_json(settings),
+        failure_limit=_failure_limit(settings, len(request.hosts)),
+        deadline_at=now() + timedelta(seconds=settings.timeout_s) if settings.timeout_s is not None else None,
+        shard_size=shard_size(len(request.hosts), workers),
         devices_total=len(request.hosts),
         requested_by=actor.user_id,
         requested_by_name=actor.username,
@@ -131,15 +144,6 @@ async def _insert_nodes(execution_id: UUID, definition: Definition, plan: Plan) 
     ]
     for start in range(0, len(rows), INSERT_BATCH):
         await NodeExecution.insert(*rows[start : start + INSERT_BATCH])
-
-
-async def _insert_stages(execution_id: UUID, plan: Plan) -> None:
-    rows = [
-        StageRun(execution=execution_id, stage=stage.index, predecessors_left=len(stage.predecessors))
-        for stage in plan.stages
-    ]
-    for start in range(0, len(rows), INSERT_BATCH):
-        await StageRun.insert(*rows[start : start + INSERT_BATCH])
 
 
 async def _record_trigger(execution_id: UUID, plan: Plan, trigger: Mapping[str, Any]) -> None:

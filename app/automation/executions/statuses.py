@@ -22,6 +22,8 @@ COUNTER = {
     "cancelled": "cancelled",
 }
 
+STOPPED: dict[str, ExecutionStatus] = {"cancelled": "cancelled", "timeout": "timeout", "max_failed": "failed"}
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -45,10 +47,14 @@ def judge(error: BaseException | None, *, intended: bool, cancelled: bool) -> Ve
     return Verdict("failed", error_class, message)
 
 
-def node_status(counts: Mapping[str, int], *, expected: int, started: bool, execution_ended: bool) -> NodeStatus:
-    """Say how a node stands over all its hosts."""
+def node_status(
+    counts: Mapping[str, int], *, expected: int, started: bool, execution_ended: bool, waiting: bool = False
+) -> NodeStatus:
+    """Say how a node stands over all its hosts; it waits where every host that is in it is parked there."""
     done = sum(counts[name] for name in COUNTED)
     if done < expected and not execution_ended:
+        if waiting:
+            return "waiting"
         return "running" if started else "pending"
     for name, status in (("unknown", "unknown"), ("failed", "failed"), ("cancelled", "cancelled")):
         if counts[name]:
@@ -56,14 +62,15 @@ def node_status(counts: Mapping[str, int], *, expected: int, started: bool, exec
     return "success" if counts["succeeded"] else "skipped"
 
 
-def execution_status(
-    hosts: Mapping[str, int], once: Collection[str], *, cancel_requested: bool, error: bool = False
-) -> ExecutionStatus:
-    """Say how an execution ended, from its hosts' statuses (counted) and those of its unhandled once nodes."""
+def execution_status(hosts: Mapping[str, int], once: Collection[str], *, stop_reason: str = "") -> ExecutionStatus:
+    """Say how an execution ended, from its hosts' statuses (counted) and those of its unhandled once nodes.
+
+    ``stop_reason`` says why it was stopped, if it was: that counts where something was left undone for it.
+    """
     bad = hosts.get("failed", 0) + hosts.get("unknown", 0)
-    if cancel_requested and (hosts.get("cancelled", 0) or "cancelled" in once):
-        return "cancelled"
-    if error or "failed" in once or "unknown" in once:
+    if stop_reason and (hosts.get("cancelled", 0) or "cancelled" in once):
+        return STOPPED[stop_reason]
+    if "failed" in once or "unknown" in once:
         return "failed"
     if bad and hosts.get("success", 0):
         return "partial"

@@ -34,6 +34,7 @@ class Execution(Table, tablename="executions"):
     variables = JSONB(default="{}")
     trigger = JSONB(default="{}")
     dry_run = Boolean(default=False)
+    settings = JSONB(default="{}")
     shard_size = Integer(default=13)
     status = Varchar(length=16, default="queued", index=True)
     error = JSONB(null=True, default=None)
@@ -47,7 +48,14 @@ class Execution(Table, tablename="executions"):
     requested_by = UUID(index=True)
     requested_by_name = Varchar(length=150)
     request_id = Varchar(length=64, default="")
+    parent = UUID(null=True, default=None, index=True)
+    depth = SmallInt(default=0)
+    rerun_of = UUID(null=True, default=None, index=True)
     cancel_requested_at = Timestamptz(null=True, default=None)
+    stop_reason = Varchar(length=16, default="")
+    """Why nothing new begins: cancelled, timeout or max_failed; with cancel_requested_at what runs stops too."""
+    failure_limit = Integer(null=True, default=None)
+    deadline_at = Timestamptz(null=True, default=None, index=True)
     created_at = Timestamptz(default=now, index=True)
     started_at = Timestamptz(null=True, default=None)
     finished_at = Timestamptz(null=True, default=None)
@@ -61,6 +69,9 @@ class ExecutionHost(Table, tablename="execution_hosts"):
     host_key = Varchar(length=255)
     device_id = UUID(null=True, default=None, index=True)
     name = Varchar(length=255)
+    is_target = Boolean(default=True)
+    own_nodes = Array(base_column=Varchar(length=128), default=list)
+    """The nodes with targets of their own that name this host."""
     status = Varchar(length=16, default="pending")
     error_class = Varchar(length=32, default="")
     execution_hosts_key_uq = Unique(["execution", "host_key"])
@@ -72,12 +83,37 @@ class StageRun(Table, tablename="stage_runs"):
     id = UUID(primary_key=True, default=uuid7)
     execution = ForeignKey(references=Execution, on_delete=OnDelete.cascade, null=False)
     stage = Integer()
+    iteration = Varchar(length=128, default="")
+    rounds = JSONB(default="[]")
+    """The rounds of loops this run lies in, the outermost first: loop, index, item, forgiven."""
     status = Varchar(length=16, default="pending", index=True)
     predecessors_left = Integer(default=0)
     devices_left = Integer(default=0)
+    wave = Integer(default=0)
+    wave_left = Integer(default=0)
     started_at = Timestamptz(null=True, default=None)
     finished_at = Timestamptz(null=True, default=None)
-    stage_runs_stage_uq = Unique(["execution", "stage"])
+    stage_runs_iteration_uq = Unique(["execution", "stage", "iteration"])
+
+
+class Parking(Table, tablename="parkings"):
+    """A host (or what runs once) that waits in a node of a stage: it is in no shard and holds no worker.
+
+    ``due_at`` is null while it waits for something other than the time; ``status`` is parked, or woken once a shard
+    has taken it on again.
+    """
+
+    id = UUID(primary_key=True, default=uuid7)
+    execution = ForeignKey(references=Execution, on_delete=OnDelete.cascade, null=False)
+    stage_run = ForeignKey(references=StageRun, on_delete=OnDelete.cascade, null=False, index=True)
+    node_id = Varchar(length=128)
+    host_key = Varchar(length=255)
+    iteration = Varchar(length=128, default="")
+    status = Varchar(length=16, default="parked")
+    since = Timestamptz(default=now)
+    due_at = Timestamptz(null=True, default=None, index=True)
+    body = JSONB(default="{}")
+    parkings_once_uq = Unique(["execution", "node_id", "host_key", "iteration"])
 
 
 class Shard(Table, tablename="shards"):
@@ -89,6 +125,10 @@ class Shard(Table, tablename="shards"):
     stage = Integer()
     queue = Varchar(length=64)
     host_keys = Array(base_column=Varchar(length=255))
+    threads = SmallInt(default=0)
+    """How many hosts it may work on at once; 0 leaves it to the worker."""
+    siblings = SmallInt(default=1)
+    """Among how many shards a node's own concurrency is divided."""
     status = Varchar(length=16, default="queued", index=True)
     attempt = Integer(default=0)
     owner = Varchar(length=128, default="")

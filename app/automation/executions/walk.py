@@ -1,11 +1,15 @@
 """The pure walk through the graph: which edges a node's end takes, and which nodes that lets run."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
 
 from app.automation.executions.statuses import ResultStatus
 from app.automation.workflows.definition import Definition, Edge, Node
-from app.automation.workflows.graph import Catalogue, Plan
+from app.automation.workflows.graph import Catalogue, Plan, Stage
+from app.automation.workflows.loops import own_steps
 from tasks.node import NodeType
 
 PASSED = "passed"
@@ -18,6 +22,13 @@ class NodeState:
 
     status: ResultStatus
     branch: str | None = None
+
+
+class Steps(NamedTuple):
+    """What a walker goes through by itself: bodies of loops left out; in a chain each step leads to the next."""
+
+    nodes: tuple[str, ...]
+    is_chain: bool
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,35 @@ class Course:
     def type_of(self, node_id: str) -> NodeType:
         """Return a node's type."""
         return self.catalogue[self.definition.nodes[node_id].type_id]
+
+    def parks_in(self, stage: Stage) -> bool:
+        """Say whether any node of a stage may be parked: it waits, or it is a loop with stages of its own."""
+        return any(self.type_of(node_id).parks or self.plan.is_staged(node_id) for node_id in stage.nodes)
+
+    @cached_property
+    def has_own_targets(self) -> bool:
+        """Say whether any node has targets of its own."""
+        return any(node.options.targets is not None for node in self.definition.nodes.values())
+
+    @cached_property
+    def _steps(self) -> dict[tuple[str, ...], Steps]:
+        return {}
+
+    def steps(self, nodes: Sequence[str]) -> Steps:
+        """Return the steps among some nodes of a stage or of a loop's body."""
+        key = tuple(nodes)
+        if key not in self._steps:
+            steps = tuple(own_steps(key, self.plan.loops))
+            leads_on = all(
+                any(edge.source == before for edge in self.definition.incoming(node_id))
+                for before, node_id in pairwise(steps)
+            )
+            self._steps[key] = Steps(steps, leads_on)
+        return self._steps[key]
+
+    def goes_first(self, node_id: str) -> bool:
+        """Say whether a node runs as soon as one edge to it is taken, and does not wait for the others."""
+        return self.type_of(node_id).may_go_first and self.node(node_id).parameters.get("mode") == "first"
 
     def runs_once(self, node_id: str) -> bool:
         """Say whether a node (or the trigger) runs once for all hosts."""
@@ -64,7 +104,8 @@ class Course:
         if any(output.name == handle for output in node_type.outputs):
             return True
         if state.branch is None:
-            return handle in node_type.triggers
+            is_open = node_type.open_triggers is not None and handle.startswith(node_type.open_triggers)
+            return is_open or handle in node_type.triggers
         return handle == state.branch
 
 
@@ -120,12 +161,16 @@ class Walk:
         return False
 
 
-def states_of(rows: Collection[Mapping[str, object]]) -> dict[str, set[NodeState]]:
-    """Collect the distinct ends of each node from result rows, those within the rounds of a loop left out."""
+def states_of(rows: Collection[Mapping[str, object]], here: str = "") -> dict[str, set[NodeState]]:
+    """Collect the distinct ends of each node from result rows; of what ran in loops, only those of the rounds here."""
     states: dict[str, set[NodeState]] = {}
     for row in rows:
-        if row["iteration"]:
-            continue
-        state = NodeState(row["status"], row["branch"])  # type: ignore[arg-type]
-        states.setdefault(str(row["node_id"]), set()).add(state)
+        if is_visible(str(row["iteration"]), here):
+            state = NodeState(row["status"], row["branch"])  # type: ignore[arg-type]
+            states.setdefault(str(row["node_id"]), set()).add(state)
     return states
+
+
+def is_visible(iteration: str, here: str) -> bool:
+    """Say whether what ran in one iteration lies behind what runs in another (``a:0`` behind ``a:0.b:2``)."""
+    return iteration in {"", here} or here.startswith(f"{iteration}.")

@@ -37,6 +37,14 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """How often a failed node is tried again; a change only while nothing of it was sent."""
     retry_delay_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 1.0
     backoff: Literal["fixed", "linear", "exponential"] = "fixed"
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
+    """How long one run on one host may take; then its session is cut, and it ends as a timeout."""
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
+    """How many hosts may be in this node at once."""
+    dry_run: bool = False
+    """Only say what the node would change, whatever the execution was started for."""
+    targets: dict[str, Any] | None = None
+    """Devices of the node's own; on every other host it is passed over."""
 
     def delay_s(self, attempt: int) -> float:
         """Return how long to wait after an attempt (the first is 1), at most an hour."""

@@ -1,13 +1,14 @@
 """The pure graph: order, scopes, ranks and stages of a definition, compiled to the plan an execution follows."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
 from app.automation.workflows.definition import Definition, Edge, Node
-from app.automation.workflows.loops import loop_bodies
+from app.automation.workflows.loops import loop_bodies, staged_parts
 from tasks.node import NodeType
 
 RunScope = Literal["device", "once"]
@@ -23,6 +24,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     nodes: tuple[str, ...]
     predecessors: tuple[int, ...] = ()
     successors: tuple[int, ...] = ()
+    loop: str = ""
+    """The loop whose every round runs this stage anew; nothing for a stage that runs once."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     scopes: dict[str, RunScope]
     loops: dict[str, tuple[str, ...]] = {}
     unreachable: tuple[str, ...] = ()
+    gate: int | None = None
+    """The first stage in which a device is changed: waves of devices begin there."""
+    concurrency: dict[int, int] = {}
+    """By stage, how many hosts its strictest node takes at once."""
+
+    def stages_of(self, loop: str) -> list[Stage]:
+        """Return the stages that a loop runs anew in every round, or (``""``) those that run once."""
+        return [stage for stage in self.stages if stage.loop == loop]
+
+    def is_staged(self, loop: str) -> bool:
+        """Say whether a loop's body has stages of its own, because it runs once and holds what runs on devices."""
+        return any(stage.loop == loop for stage in self.stages)
 
     @property
     def has_device_stages(self) -> bool:
@@ -90,16 +105,75 @@ def compile_plan(definition: Definition, catalogue: Catalogue, trigger: str) -> 
     order, _ = topological_order(definition)
     scopes = resolve_scopes(definition, order, catalogue)
     reached = _reachable(definition, order, trigger)
-    ranks = _ranks(definition, [node_id for node_id in order if node_id in reached], scopes)
     steps = [node_id for node_id in order if node_id in reached and node_id != trigger]
-    groups = _components(definition, steps, ranks)
+    loops = loop_bodies(definition, steps, catalogue)
+    stages: list[Stage] = []
+    parts = staged_parts(steps, loops, scopes)
+    shape = _Shape.of(definition, scopes, loops, parts, catalogue)
+    for loop, own in parts.items():
+        ranks = _ranks(definition, own if loop else [trigger, *own], shape)
+        groups = _components(definition, own, ranks)
+        stages += _stages(definition, groups, ranks, scopes, loop, first_index=len(stages))
     return Plan(
         trigger=trigger,
-        stages=_stages(definition, groups, ranks, scopes),
+        stages=tuple(stages),
         scopes={node_id: scopes[node_id] for node_id in steps},
-        loops=loop_bodies(definition, steps, catalogue),
+        loops=loops,
         unreachable=tuple(node_id for node_id in order if node_id not in reached),
+        gate=_gate(stages, definition, catalogue),
+        concurrency=_concurrency(stages, definition),
     )
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What decides over ranks: scopes, the outermost loop around each body, and the nodes that may be parked."""
+
+    scopes: Mapping[str, RunScope]
+    around: Mapping[str, str]
+    borders: Collection[str]
+
+    @classmethod
+    def of(
+        cls,
+        definition: Definition,
+        scopes: Mapping[str, RunScope],
+        loops: Mapping[str, Sequence[str]],
+        staged: Collection[str],
+        catalogue: Catalogue,
+    ) -> "_Shape":
+        """Find the once nodes that may be parked: each is a stage of its own, so that no branch beside it waits too."""
+        outer_last = sorted((loop for loop in loops if loop not in staged), key=lambda loop: len(loops[loop]))
+        around = {inner: loop for loop in outer_last for inner in loops[loop]}
+        parking = {node_id for node_id in scopes if catalogue[definition.nodes[node_id].type_id].parks}
+        holding = {loop for loop, body in loops.items() if loop in staged or not parking.isdisjoint(body)}
+        borders = {node_id for node_id in parking | holding if scopes[node_id] == "once" and node_id not in around}
+        return cls(scopes, around, borders)
+
+    def step(self, source: str, target: str) -> int:
+        """Return by how much an edge raises the rank."""
+        changes_scope = self.scopes[source] != self.scopes[target]
+        return int(changes_scope or source in self.borders or target in self.borders)
+
+
+def _gate(stages: Iterable[Stage], definition: Definition, catalogue: Catalogue) -> int | None:
+    changing = (
+        stage.index
+        for stage in stages
+        if stage.scope == "device"
+        and not stage.loop
+        and any(catalogue[definition.nodes[node_id].type_id].changes_device for node_id in stage.nodes)
+    )
+    return next(changing, None)
+
+
+def _concurrency(stages: Iterable[Stage], definition: Definition) -> dict[int, int]:
+    limits: dict[int, int] = {}
+    for stage in stages:
+        given = [limit for node_id in stage.nodes if (limit := definition.nodes[node_id].options.concurrency)]
+        if given and stage.scope == "device":
+            limits[stage.index] = min(given)
+    return limits
 
 
 def triggers(definition: Definition, catalogue: Catalogue) -> list[Node]:
@@ -121,15 +195,14 @@ def _reachable(definition: Definition, order: Iterable[str], trigger: str) -> se
     return reached
 
 
-def _ranks(definition: Definition, order: Iterable[str], scopes: Mapping[str, RunScope]) -> dict[str, int]:
+def _ranks(definition: Definition, order: Iterable[str], shape: _Shape) -> dict[str, int]:
     ranks: dict[str, int] = {}
     for node_id in order:
-        steps = [
-            ranks[edge.source] + (scopes[edge.source] != scopes[node_id])
-            for edge in definition.incoming(node_id)
-            if edge.source in ranks
-        ]
-        ranks[node_id] = max(steps, default=0)
+        if node_id in shape.around:
+            ranks[node_id] = ranks[shape.around[node_id]]
+            continue
+        sources = [edge.source for edge in definition.incoming(node_id) if edge.source in ranks]
+        ranks[node_id] = max((ranks[source] + shape.step(source, node_id) for source in sources), default=0)
     return ranks
 
 
@@ -153,9 +226,15 @@ def _components(definition: Definition, steps: list[str], ranks: Mapping[str, in
 
 
 def _stages(
-    definition: Definition, groups: list[list[str]], ranks: Mapping[str, int], scopes: Mapping[str, RunScope]
-) -> tuple[Stage, ...]:
-    stage_of = {node_id: index for index, group in enumerate(groups) for node_id in group}
+    definition: Definition,
+    groups: list[list[str]],
+    ranks: Mapping[str, int],
+    scopes: Mapping[str, RunScope],
+    loop: str,
+    *,
+    first_index: int,
+) -> list[Stage]:
+    stage_of = {node_id: index for index, group in enumerate(groups, first_index) for node_id in group}
     before: dict[int, set[int]] = defaultdict(set)
     after: dict[int, set[int]] = defaultdict(set)
     for edge in definition.edges:
@@ -163,7 +242,7 @@ def _stages(
         if source is not None and target is not None and source != target:
             before[target].add(source)
             after[source].add(target)
-    return tuple(
+    return [
         Stage(
             index=index,
             scope=scopes[group[0]],
@@ -171,6 +250,7 @@ def _stages(
             nodes=tuple(group),
             predecessors=tuple(sorted(before[index])),
             successors=tuple(sorted(after[index])),
+            loop=loop,
         )
-        for index, group in enumerate(groups)
-    )
+        for index, group in enumerate(groups, first_index)
+    ]

@@ -5,8 +5,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from app.automation.workflows.definition import Definition, DefinitionFault, Node, fault
 from tasks.node import NodeType
 
-EACH_HANDLES = frozenset({"each", "item", "index"})
+EACH_HANDLES = frozenset({"each", "try", "item", "index"})
 """The handles of a loop that lead into its body."""
+
+SEPARATORS = (".", ":")
+"""What the names of rounds are made with: ``outer:0.inner:2``."""
 
 
 def loop_bodies(
@@ -20,6 +23,25 @@ def loop_bodies(
             inside = reach(definition, entries(definition, node_id))
             bodies[node_id] = tuple(step for step in steps if step in inside)
     return bodies
+
+
+def staged_parts(
+    steps: Sequence[str], bodies: Mapping[str, Sequence[str]], scopes: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Divide steps by the innermost loop that runs once and holds device nodes, whose rounds have stages of their own.
+
+    The part ``""`` is what lies in no such loop; it comes first.
+    """
+    staged = [
+        loop for loop, body in bodies.items() if scopes[loop] == "once" and any(scopes[n] == "device" for n in body)
+    ]
+    innermost = dict.fromkeys(steps, "")
+    for loop in sorted(staged, key=lambda loop: len(bodies[loop]), reverse=True):
+        innermost |= dict.fromkeys(bodies[loop], loop)
+    parts: dict[str, list[str]] = {"": []}
+    for step in steps:
+        parts.setdefault(innermost[step], []).append(step)
+    return parts
 
 
 def own_steps(nodes: Sequence[str], bodies: Mapping[str, Collection[str]]) -> list[str]:
@@ -55,16 +77,20 @@ def check_loops(
     for loop_id, body in loop_bodies(definition, order, catalogue).items():
         loop = definition.nodes[loop_id]
         if not body:
-            message = "Nothing is repeated: draw an edge from each to what the loop is to run."
+            message = "Nothing is repeated: draw an edge from each (or try) to what is to run."
             yield fault("empty_loop", message, node_id=loop_id, field="edges")
+        if set(loop_id) & set(SEPARATORS):
+            message = f"The id of a loop must not contain {' or '.join(SEPARATORS)}: its rounds are named after it."
+            yield fault("bad_id", message, node_id=loop_id, field="id")
         yield from _leaks(definition, loop, body)
-        for node_id in body:
-            if scopes[node_id] != scopes[loop_id]:
-                message = (
-                    f"{node_id} runs {_how(scopes[node_id])}, and the loop {loop_id} {_how(scopes[loop_id])}. "
-                    "A loop holds only nodes that run as it does."
-                )
-                yield fault("loop_scope", message, node_id=node_id, field="options.scope")
+        if scopes[loop_id] == "device":
+            for node_id in body:
+                if scopes[node_id] == "once":
+                    message = (
+                        f"{node_id} runs once, and the loop {loop_id} per device. "
+                        "A loop that runs per device holds only nodes that do so too."
+                    )
+                    yield fault("loop_scope", message, node_id=node_id, field="options.scope")
 
 
 def _leaks(definition: Definition, loop: Node, body: Collection[str]) -> Iterator[DefinitionFault]:
@@ -79,7 +105,3 @@ def _leaks(definition: Definition, loop: Node, body: Collection[str]) -> Iterato
             if edge.source not in body and edge.source != loop.id:
                 message = f"An edge from {edge.source} enters the loop {loop.id} from the side; lead it to the loop."
                 yield fault("loop_entry", message, node_id=node_id, field=f"edges.{edge.id}")
-
-
-def _how(scope: str) -> str:
-    return "per device" if scope == "device" else "once"

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+import msgspec
+
 from app.automation.workflows import parameters
 from app.automation.workflows.definition import Definition, DefinitionFault, Edge, Node, fault, read_definition
 from app.automation.workflows.expressions import RESERVED, ExpressionError, Reference, references
@@ -104,9 +106,15 @@ def _output(name: str, node: Node, node_type: NodeType) -> Handle | None:
 
 
 def open_triggers(node: Node, node_type: NodeType) -> set[str]:
-    """Return the trigger handles that a node's own parameters add, one for each of its cases."""
-    cases = node.parameters.get("cases")
-    return {f"{node_type.open_triggers}{index}" for index in range(len(cases) if isinstance(cases, list) else 0)}
+    """Return the trigger handles that a node's own parameters add: one for each of its cases, or branches of them."""
+    cases = node.parameters.get("cases", node.parameters.get("branches", _default_branches(node_type)))
+    count = len(cases) if isinstance(cases, list) else cases if isinstance(cases, int) else 0
+    return {f"{node_type.open_triggers}{index}" for index in range(count)}
+
+
+def _default_branches(node_type: NodeType) -> int:
+    fields = msgspec.structs.fields(node_type.params)
+    return next((field.default for field in fields if field.name == "branches" and isinstance(field.default, int)), 0)
 
 
 def _input(name: str, node_type: NodeType) -> Handle | None:

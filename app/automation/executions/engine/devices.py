@@ -1,6 +1,6 @@
 """A device stage: one grouped Nornir task, in which every host walks the stage's nodes at its own speed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +16,13 @@ from nornir.core.task import Result, Task
 from nornir.plugins.runners import ThreadedRunner
 
 from app.automation.executions import records, scope
+from app.automation.executions.engine import walking
+from app.automation.executions.engine.ground import Ground
 from app.automation.executions.engine.logins import login_source
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.engine.walker import Walker, lost_changes, rounds_of
 from app.automation.executions.records import ONCE, NodeRecord, Place
-from app.automation.executions.walk import Walk, states_of
+from app.automation.executions.walk import Walk
 from app.automation.workflows.graph import Stage
 from app.core import database
 from app.core.database import patiently
@@ -29,6 +31,7 @@ from inventory.plugin import build_inventory
 from inventory.records import HostRecord
 from tasks import sessions
 from tasks.errors import NodeError
+from tasks.parking import Park
 
 GONE = "gone"
 """The status of a host whose device was deleted after the execution had started."""
@@ -41,13 +44,21 @@ class HostWalker(Walker):
     """Walks one host; its nodes are subtasks of the stage's Nornir task."""
 
     host: HostRecord
+    is_target: bool = True
+    own_nodes: Collection[str] = ()
+    """The nodes with targets of their own, of which this host is one."""
     task: Task | None = None
 
     def names(self, node_id: str) -> dict[str, Any]:
         """Return what the expressions of a node see, the host among it."""
         return {**super().names(node_id), "host": msgspec.to_builtins(self.host)}
 
-    def perform(self, node_id: str, names: Mapping[str, Any]) -> NodeRecord:
+    def is_foreign(self, node_id: str) -> bool:
+        """Say whether a node is not meant for this host: it, or the execution, has other targets."""
+        has_own = self.performance.course.node(node_id).options.targets is not None
+        return node_id not in self.own_nodes if has_own else not self.is_target
+
+    def perform(self, node_id: str, names: Mapping[str, Any]) -> NodeRecord | Park:
         """Run a node as a Nornir subtask; the recorder, a processor, judges and records it."""
         if self.task is None:
             raise RuntimeError("a host is walked within its stage's task")
@@ -57,10 +68,17 @@ class HostWalker(Walker):
 
 
 def walk_devices(
-    performance: Performance, stage: Stage, host_keys: Sequence[str], intents: Sequence[Mapping[str, Any]]
+    performance: Performance,
+    stage: Stage,
+    ground: Ground,
+    host_keys: Sequence[str],
+    intents: Sequence[Mapping[str, Any]],
+    *,
+    threads: int,
+    on_parked: Callable[[HostWalker], None],
 ) -> None:
     """Walk a shard's hosts through a stage; hosts that had come some way go on from there."""
-    walkers = _walkers(performance, stage, host_keys, intents)
+    walkers = _walkers(performance, stage, ground, host_keys, intents)
     hosts = [walker.host for walker in walkers.values()]
     logins = login_source(performance.db, performance.masker, performance.actor)
     nornir = Nornir(
@@ -68,18 +86,25 @@ def walk_devices(
         config=Config(),
         data=GlobalState(dry_run=performance.dry_run),
         processors=Processors([performance.recorder]),
-        runner=ThreadedRunner(num_workers=max(1, min(THREADS, len(hosts)))),
+        runner=ThreadedRunner(num_workers=max(1, min(threads or THREADS, THREADS, len(hosts)))),
     )
-    nornir.run(task=_stage_task, name=f"stage {stage.index}", stage=stage, walkers=walkers)
+    nornir.run(task=_stage_task, name=f"stage {stage.index}", stage=stage, walkers=walkers, on_parked=on_parked)
 
 
-def _stage_task(task: Task, stage: Stage, walkers: Mapping[str, HostWalker]) -> Result:
+def _stage_task(
+    task: Task, stage: Stage, walkers: Mapping[str, HostWalker], on_parked: Callable[[HostWalker], None]
+) -> Result:
     walker = walkers[task.host.record.key]
     walker.task = task
+    if not walker.performance.admits():
+        return Result(host=task.host)
     try:
-        walker.run(stage.nodes)
+        walking.run(walker, stage.nodes)
     finally:
-        sessions.close_sessions(task.host)
+        if walker.host.key not in walker.performance.abandoned:
+            sessions.close_sessions(task.host)
+    if walker.parked:
+        on_parked(walker)
     return Result(host=task.host)
 
 
@@ -90,29 +115,48 @@ def _node_task(task: Task, walker: HostWalker, place: Place, names: Mapping[str,
 
 
 def _walkers(
-    performance: Performance, stage: Stage, host_keys: Sequence[str], intents: Sequence[Mapping[str, Any]]
+    performance: Performance,
+    stage: Stage,
+    ground: Ground,
+    host_keys: Sequence[str],
+    intents: Sequence[Mapping[str, Any]],
 ) -> dict[str, HostWalker]:
     course, db = performance.course, performance.db
     wanted = scope.referenced_nodes(course, stage.nodes)
     hosts = db.run(patiently(lambda: _find_hosts(performance, host_keys)))
+    roles = db.run(patiently(lambda: _find_roles(performance, host_keys))) if course.has_own_targets else {}
     behind = [course.plan.trigger, *course.plan.scopes]
     execution_id, load = performance.claim.execution_id, records.load
-    rows = db.run(patiently(lambda: load(execution_id, behind, [*host_keys, ONCE], with_outputs=wanted)))
+    keys, iteration = [*host_keys, ONCE], ground.iteration
+    rows = db.run(patiently(lambda: load(execution_id, behind, keys, with_outputs=wanted, iteration=iteration)))
     by_host: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_host.setdefault(row["host_key"], []).append(row)
-    return {
-        host.key: HostWalker(
+    walkers = {}
+    for host in hosts:
+        seen = [*by_host.get(ONCE, []), *by_host.get(host.key, [])]
+        walkers[host.key] = HostWalker(
             performance=performance,
             host=host,
-            place=Place(host),
-            walk=Walk(course, dict(states_of([*by_host.get(ONCE, []), *by_host.get(host.key, [])]))),
-            views=scope.views_of(course, [*by_host.get(ONCE, []), *by_host.get(host.key, [])]),
+            place=ground.place(host),
+            walk=Walk(course, ground.states(seen)),
+            views=ground.views(course, seen),
             lost=lost_changes(intents, host.key),
             rounds=rounds_of(by_host.get(host.key, [])),
+            round_names=ground.names(),
+            **roles.get(host.key, {}),
         )
-        for host in hosts
-    }
+    return walkers
+
+
+async def _find_roles(performance: Performance, host_keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return which hosts are the execution's own targets, and which are those of some nodes."""
+    rows = await database.fetch(
+        "SELECT host_key, is_target, own_nodes FROM execution_hosts WHERE execution = $1 AND host_key = ANY($2)",
+        performance.claim.execution_id,
+        list(host_keys),
+    )
+    return {row["host_key"]: {"is_target": row["is_target"], "own_nodes": row["own_nodes"]} for row in rows}
 
 
 async def _find_hosts(performance: Performance, host_keys: Sequence[str]) -> list[HostRecord]:

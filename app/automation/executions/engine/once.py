@@ -1,34 +1,56 @@
 """A once stage: its nodes run for the whole execution, after every device that could reach them has passed."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from app.automation.executions import records, scope
+from app.automation.executions.engine import walking
+from app.automation.executions.engine.ground import Ground
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.engine.walker import Walker, lost_changes, rounds_of
-from app.automation.executions.records import ONCE, Place
-from app.automation.executions.walk import Walk, states_of
+from app.automation.executions.records import ONCE
+from app.automation.executions.walk import Course, Walk
 from app.automation.workflows.graph import Stage
 from app.core.database import patiently
 
 
-def walk_once(performance: Performance, stage: Stage, intents: Sequence[Mapping[str, Any]]) -> None:
+def walk_once(performance: Performance, stage: Stage, ground: Ground, intents: Sequence[Mapping[str, Any]]) -> Walker:
     """Walk a stage of once nodes, from where an earlier attempt came to."""
     course = performance.course
     behind = [course.plan.trigger, *course.plan.scopes]
     wanted = scope.referenced_nodes(course, stage.nodes)
     execution_id, load = performance.claim.execution_id, records.load
-    rows = performance.db.run(patiently(lambda: load(execution_id, behind, None, with_outputs=wanted)))
+    load_all = partial(
+        load,
+        execution_id,
+        behind,
+        None,
+        with_outputs=wanted,
+        iteration=ground.iteration,
+        without_loops=_unseen(course, wanted, ground),
+    )
+    rows = performance.db.run(patiently(load_all))
     own = [row for row in rows if row["host_key"] == ONCE]
     walker = Walker(
         performance=performance,
-        place=Place(),
-        walk=Walk(course, dict(states_of(rows))),
-        views={**scope.views_of(course, own), **_fleet_views(performance, rows, wanted)},
+        place=ground.place(),
+        walk=Walk(course, ground.states(rows)),
+        views={**ground.views(course, own), **_fleet_views(performance, rows, wanted)},
         lost=lost_changes(intents, ONCE),
         rounds=rounds_of(own),
+        round_names=ground.names(),
     )
-    walker.run(stage.nodes)
+    walking.run(walker, stage.nodes)
+    return walker
+
+
+def _unseen(course: Course, wanted: set[str], ground: Ground) -> list[str]:
+    """Return the loops with stages of their own whose rounds nothing here asks for; they may be many."""
+    if ground.iteration:
+        return []
+    staged = {stage.loop for stage in course.plan.stages if stage.loop}
+    return sorted(loop for loop in staged if wanted.isdisjoint(course.plan.loops[loop]))
 
 
 def _fleet_views(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,8 @@ from nornir.core.task import Result, Task
 
 from app.automation.executions import changes
 from app.automation.executions.changes import Claim
+from app.automation.executions.engine.deadline import Abandoned, call_within
+from app.automation.executions.engine.holds import Holds
 from app.automation.executions.engine.stopping import Stop
 from app.automation.executions.masks import Masker
 from app.automation.executions.recorder import Recorder
@@ -21,10 +23,11 @@ from app.automation.workflows import parameters
 from app.core.access import Principal
 from app.core.database import DatabaseThread, patiently
 from inventory.records import HostRecord
-from tasks import context
+from tasks import context, sessions
 from tasks.context import NodeContext
 from tasks.errors import NodeError
 from tasks.node import NodeType, Params
+from tasks.parking import Park, Parked
 
 LOCK_WAIT_S = 60.0
 LOCK_POLL_S = 0.25
@@ -47,38 +50,69 @@ class Performance:
     dry_run: bool
     given_up: bool
     outbound_allow: tuple[str, ...]
+    counts_failures: bool = False
+    """Whether the execution stops after some number of failures."""
+    holds: Holds = field(default_factory=Holds)
+    parked: dict[tuple[str, str, str], Parked] = field(default_factory=dict)
+    """What is known of nodes that were parked: by node, host and iteration."""
+    abandoned: set[str] = field(default_factory=set)
+    """Hosts on which a call lives on that nobody waits for any more."""
+
+    def goes_on(self, place: Place) -> bool:
+        """Say whether anything more may run at a place."""
+        return not self.stop.is_set() and place.key not in self.abandoned
+
+    def admits(self) -> bool:
+        """Say whether another host may begin; where failures are counted, those so far are looked at first."""
+        if self.counts_failures and not self.stop.is_closed:
+            self.recorder.flush()
+        return not self.stop.is_closed
+
+    def has_parked_in(self, host_key: str, iteration: str) -> bool:
+        """Say whether anything was parked on a host in a round, or in rounds within it."""
+        return any(
+            host == host_key and (found == iteration or found.startswith(f"{iteration}."))
+            for _, host, found in self.parked
+        )
 
     def perform_on_host(self, task: Task, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a device or follow node on a host, as the Nornir task ``task``."""
         host: HostRecord = task.host.record
         node_type = self.course.type_of(node_id)
-        self._refuse_if_hopeless(node_type)
-        parameters.wanted(self.course.node(node_id), scope)
-        params = parameters.values(self.course.node(node_id), node_type, scope)
-        context.enter(self._context(node_id, place))
-        arguments = (task,) if node_type.scope == "device" else ()
-        with self._right_to_change(node_type, host):
+        params = self._prepare(node_id, place, scope)
+        call = partial(_call, node_type, params, task)
+        with self.holds.slot(node_id, self.stop), self._right_to_change(node_id, node_type, host):
             self._fence(node_id, node_type, place)
-            return self._persist(node_id, place, partial(_call, node_type, arguments, params))
+            return self._persist(node_id, place, call, partial(sessions.interrupt, task.host, "timeout"))
 
     def perform_once(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a once or follow node without a device."""
         node_type = self.course.type_of(node_id)
-        self._refuse_if_hopeless(node_type)
-        parameters.wanted(self.course.node(node_id), scope)
-        params = parameters.values(self.course.node(node_id), node_type, scope)
-        surroundings = self._context(node_id, place)
-        context.enter(surroundings)
-        arguments = (surroundings,) if node_type.scope == "once" else ()
+        params = self._prepare(node_id, place, scope)
+        call = partial(_call, node_type, params)
         self._fence(node_id, node_type, place)
-        return self._persist(node_id, place, partial(_call, node_type, arguments, params))
+        return self._persist(node_id, place, call, _nothing)
 
-    def _persist(self, node_id: str, place: Place, call: Callable[[], Result]) -> Result:
+    def _prepare(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Params:
+        """Set the node's surroundings and return its parameters; raises NodeError where it must not or cannot run."""
+        node, node_type = self.course.node(node_id), self.course.type_of(node_id)
+        self._refuse_if_hopeless(node_id, node_type)
+        parameters.wanted(node, scope)
+        params = parameters.values(node, node_type, scope)
+        context.enter(self._context(node_id, place))
+        return params
+
+    def _persist(self, node_id: str, place: Place, call: Callable[[], Result], interrupt: Callable[[], None]) -> Result:
         """Call a node, and again while its options allow and its failure may be mended by another try."""
         options = self.course.node(node_id).options
+        bounded = call if options.timeout_s is None else partial(call_within, options.timeout_s, call, interrupt)
         attempt = 1
         while True:
-            result, error = _attempted(call)
+            result, error = _attempted(bounded)
+            if isinstance(error, Abandoned):
+                if place.host is not None:
+                    self.abandoned.add(place.key)
+                return result
             if error is None or attempt > options.retries or not self._may_retry(node_id, place, error):
                 return result
             delay_s = options.delay_s(attempt)
@@ -98,18 +132,22 @@ class Performance:
         except NodeError:
             return False
 
-    def _refuse_if_hopeless(self, node_type: NodeType) -> None:
+    def _is_dry(self, node_id: str) -> bool:
+        return self.dry_run or self.course.node(node_id).options.dry_run
+
+    def _refuse_if_hopeless(self, node_id: str, node_type: NodeType) -> None:
         if self.given_up:
             raise NodeError("worker_lost", "Several workers died over this; it is not tried again.")
-        if self.dry_run and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
+        if self._is_dry(node_id) and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
             raise NodeError("unsupported", f"{node_type.id} cannot say what it would do, so a dry run refuses it.")
 
     def _context(self, node_id: str, place: Place) -> NodeContext:
         return NodeContext(
             execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": place.name},
             node_id=node_id,
-            dry_run=self.dry_run,
+            dry_run=self._is_dry(node_id),
             cancelled=self.stop.is_set,
+            parked=self.parked.get((node_id, place.key, place.iteration)),
             before_change=partial(self._intend, node_id, place),
             outbound_allow=self.outbound_allow,
         )
@@ -117,7 +155,7 @@ class Performance:
     def _fence(self, node_id: str, node_type: NodeType, place: Place) -> None:
         """Record the intent for a node that changes something and does not do so itself."""
         changes = node_type.changes_device or not node_type.idempotent
-        if changes and not node_type.fences_itself and not self.dry_run:
+        if changes and not node_type.fences_itself and not self._is_dry(node_id):
             self._intend(node_id, place, [node_type.id])
 
     def _intend(self, node_id: str, place: Place, lines: Sequence[str]) -> None:
@@ -131,15 +169,18 @@ class Performance:
         self.recorder.note_intent(node_id, place)
 
     @contextmanager
-    def _right_to_change(self, node_type: NodeType, host: HostRecord) -> Iterator[None]:
-        if not node_type.changes_device or self.dry_run:
+    def _right_to_change(self, node_id: str, node_type: NodeType, host: HostRecord) -> Iterator[None]:
+        """Hold the device's change lock; it is kept where a call lives on, and ends with this process' lease."""
+        if not node_type.changes_device or self._is_dry(node_id):
             yield
             return
-        self._take_lock(host)
-        try:
-            yield
-        finally:
-            self.db.run(patiently(lambda: changes.release_lock(self.claim, host.key)))
+        with self.holds.turn(host.key):
+            self._take_lock(host)
+            try:
+                yield
+            finally:
+                if host.key not in self.abandoned:
+                    self.db.run(patiently(lambda: changes.release_lock(self.claim, host.key)))
 
     def _take_lock(self, host: HostRecord) -> None:
         give_up_at = time.monotonic() + LOCK_WAIT_S
@@ -164,11 +205,18 @@ def _attempted(call: Callable[[], Result]) -> tuple[Result, NodeError | None]:
     return result, told if isinstance(told, NodeError) else NodeError("internal", str(told or result.result))
 
 
-def _call(node_type: NodeType, arguments: tuple[Any, ...], params: Params) -> Result:
-    result = node_type.function(*arguments, params=params)
+def _call(node_type: NodeType, params: Params, task: Task | None = None) -> Result:
+    first = {"device": (task,), "once": (context.current(),)}.get(node_type.scope, ())
+    result = node_type.function(*first, params=params)
     checked = result if isinstance(result, Result) else Result(host=None, result=result)
     branch = getattr(checked, "branch", None)
     is_open = bool(node_type.open_triggers and branch and branch.startswith(node_type.open_triggers))
     if branch is not None and branch not in node_type.triggers and not is_open:
         raise NodeError("internal", f"{node_type.id} took the branch {branch!r}, which it does not declare.")
+    if isinstance(getattr(checked, "park", None), Park) and not node_type.parks:
+        raise NodeError("internal", f"{node_type.id} asks to be parked; its author has to declare that it parks.")
     return checked
+
+
+def _nothing() -> None:
+    return None

@@ -1,6 +1,6 @@
 """One shard from claim to end: what it needs is loaded, its hosts are walked, its results committed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,10 +8,13 @@ from uuid import UUID
 
 import msgspec
 
-from app.automation.executions import events, progress
+from app.automation.executions import events, parking, progress, standing
 from app.automation.executions.changes import Claim, open_intents
 from app.automation.executions.engine import runtime
 from app.automation.executions.engine.devices import walk_devices
+from app.automation.executions.engine.ground import Ground
+from app.automation.executions.engine.holds import Holds
+from app.automation.executions.engine.lot import Lot
 from app.automation.executions.engine.once import walk_once
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.engine.stopping import Heartbeat, LeaseLost, Stop
@@ -25,6 +28,7 @@ from app.core import database
 from app.core.access import Principal
 from app.core.database import DatabaseThread, patiently
 from app.core.logging import get_logger
+from tasks.parking import Parked
 
 MAX_ATTEMPTS = 3
 """After so many workers died over a shard, what is left of it fails instead of being tried again."""
@@ -34,13 +38,21 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class ShardWork:
-    """What a claimed shard is: the execution's row, its course, the stage, and the hosts."""
+    """What a claimed shard is: the execution's row, its course, the stage and its ground, and the hosts."""
 
     claim: Claim
     execution: dict[str, Any]
     course: Course
     stage: Stage
+    ground: Ground
     host_keys: Sequence[str]
+    threads: int
+    siblings: int
+
+    def slots(self) -> dict[str, int]:
+        """Return how many hosts of this shard may be in each node at once, where the node says so."""
+        limits = {node_id: self.course.node(node_id).options.concurrency for node_id in self.stage.nodes}
+        return {node_id: max(1, limit // self.siblings) for node_id, limit in limits.items() if limit}
 
 
 def run_shard(shard_id: UUID, owner: str, db: DatabaseThread) -> None:
@@ -63,10 +75,13 @@ def run_shard(shard_id: UUID, owner: str, db: DatabaseThread) -> None:
     progress.dispatch_quietly(db, redis)
 
 
-def _walk(work: ShardWork, db: DatabaseThread, announce: Any) -> None:
+def _walk(work: ShardWork, db: DatabaseThread, announce: Callable[[], None]) -> None:
     stop, masker = Stop(), Masker()
     recorder = Recorder(work.claim.execution_id, work.course, db, masker, on_commit=announce)
     recorder.cancelled = stop.is_cancelled
+    counts_failures = work.execution["failure_limit"] is not None
+    if counts_failures:
+        recorder.on_failure = partial(_look_at_failures, work.claim, db, stop)
     performance = Performance(
         claim=work.claim,
         course=work.course,
@@ -79,15 +94,43 @@ def _walk(work: ShardWork, db: DatabaseThread, announce: Any) -> None:
         dry_run=work.execution["dry_run"],
         given_up=work.claim.attempt > MAX_ATTEMPTS,
         outbound_allow=runtime.current().settings.outbound_allow,
+        counts_failures=counts_failures,
+        holds=Holds(work.slots()),
     )
-    with recorder, Heartbeat(work.claim, db, stop):
+    if work.course.parks_in(work.stage):
+        _recall_parked(performance, work.host_keys)
+    lot = Lot(work.claim, work.course.plan, db, stop, masker, recorder.flush)
+    with recorder, Heartbeat(work.claim, db, stop, lot.flush):
         intents = db.run(patiently(lambda: open_intents(work.claim.execution_id, work.host_keys)))
         if work.stage.scope == "once":
-            walk_once(performance, work.stage, intents)
+            lot.add(walk_once(performance, work.stage, work.ground, intents))
         else:
-            walk_devices(performance, work.stage, work.host_keys, intents)
+            walk_devices(
+                performance,
+                work.stage,
+                work.ground,
+                work.host_keys,
+                intents,
+                threads=work.threads,
+                on_parked=lot.add,
+            )
+        lot.flush()
     if stop.reason == "taken_over":
         raise LeaseLost
+
+
+def _recall_parked(performance: Performance, host_keys: Sequence[str]) -> None:
+    """Recall what is known of nodes that were parked on the shard's hosts."""
+    execution_id = performance.claim.execution_id
+    for row in performance.db.run(patiently(lambda: parking.load(execution_id, host_keys))):
+        key = (row["node_id"], row["host_key"], row["iteration"])
+        performance.parked[key] = Parked(since=row["since"], body=row["body"])
+        performance.recorder.waiting_since[key] = row["since"]
+
+
+def _look_at_failures(claim: Claim, db: DatabaseThread, stop: Stop) -> None:
+    if db.run(patiently(lambda: standing.stop_after_failures(claim.execution_id))):
+        stop.is_closed = True
 
 
 def background_of(execution: dict[str, Any]) -> Background:
@@ -111,10 +154,25 @@ def background_of(execution: dict[str, Any]) -> Background:
 
 async def _load(claim: Claim) -> ShardWork:
     execution = await database.fetch_one("SELECT * FROM executions WHERE id = $1", claim.execution_id)
-    shard = await database.fetch_one("SELECT stage, host_keys FROM shards WHERE id = $1", claim.shard_id)
+    shard = await database.fetch_one(
+        "SELECT shards.stage, host_keys, threads, siblings, iteration, rounds FROM shards "
+        "JOIN stage_runs ON stage_runs.id = shards.stage_run WHERE shards.id = $1",
+        claim.shard_id,
+    )
     if execution is None or shard is None:
         raise LeaseLost
     definition, _ = read_definition(msgspec.json.decode(execution["definition"]))
     plan: Plan = progress.read_plan(execution["plan"])
     course = Course(definition, plan, runtime.current().catalogue)
-    return ShardWork(claim, execution, course, plan.stages[shard["stage"]], shard["host_keys"])
+    return ShardWork(
+        claim=claim,
+        execution=execution,
+        course=course,
+        stage=plan.stages[shard["stage"]],
+        ground=Ground(
+            iteration=shard["iteration"], rounds=msgspec.json.decode(shard["rounds"], type=list[progress.Round])
+        ),
+        host_keys=shard["host_keys"],
+        threads=shard["threads"],
+        siblings=shard["siblings"],
+    )

@@ -3,10 +3,11 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Literal, Self
 
 from app.automation.executions.changes import LEASE_S, Claim, renew_locks
-from app.automation.executions.progress import drop_shard
+from app.automation.executions.standing import drop_shard
 from app.core import database
 from app.core.database import CONNECTION_ERRORS, DatabaseThread
 from app.core.errors import UnavailableError
@@ -32,6 +33,8 @@ class Stop:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self.is_closed = False
+        """Nothing new is begun; what runs comes to its end."""
         self.reason: Literal["", "cancelled", "taken_over"] = ""
 
     def is_set(self) -> bool:
@@ -45,6 +48,7 @@ class Stop:
     def set(self, reason: Literal["cancelled", "taken_over"]) -> None:
         """Say stop."""
         self.reason = self.reason or reason
+        self.is_closed = True
         self._event.set()
 
     def wait(self, timeout_s: float) -> bool:
@@ -53,10 +57,10 @@ class Stop:
 
 
 class Heartbeat:
-    """Renews a shard's lease and its locks, and watches for cancellation, in a thread of its own."""
+    """Renews a shard's lease and its locks, parks who waits and watches for a stop, in a thread of its own."""
 
-    def __init__(self, claim: Claim, db: DatabaseThread, stop: Stop) -> None:
-        self._claim, self._db, self._stop = claim, db, stop
+    def __init__(self, claim: Claim, db: DatabaseThread, stop: Stop, park_all: Callable[[], None]) -> None:
+        self._claim, self._db, self._stop, self._park_all = claim, db, stop, park_all
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -78,6 +82,7 @@ class Heartbeat:
                     renew_at = time.monotonic() + RENEW_S
                 elif not self._stop.is_set():
                     self._db.run(self._look())
+                    self._park_all()
             except (*CONNECTION_ERRORS, UnavailableError) as error:
                 log.warning("heartbeat missed: PostgreSQL is away", shard=str(self._claim.shard_id), error=str(error))
             if self._stop.is_set():
@@ -110,8 +115,10 @@ class Heartbeat:
 
     async def _look(self) -> None:
         row = await database.fetch_one(
-            "SELECT cancel_requested_at IS NOT NULL AS cancelled FROM executions WHERE id = $1",
+            "SELECT cancel_requested_at IS NOT NULL AS cancelled, stop_reason FROM executions WHERE id = $1",
             self._claim.execution_id,
         )
         if row is None or row["cancelled"]:
             self._stop.set("cancelled")
+        elif row["stop_reason"]:
+            self._stop.is_closed = True

@@ -1,20 +1,27 @@
-"""A walker: goes through nodes for one host, or once, in order; and through a loop's body round by round."""
+"""A walker: what one host's walk (or the one of what runs once) knows, and what it does at a node."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from nornir.core.task import Result
 
 from app.automation.executions import scope
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.records import NodeRecord, Place
-from app.automation.executions.walk import PASSED, NodeState, Walk
-from app.automation.workflows.loops import own_steps
-from tasks.errors import NodeError
+from app.automation.executions.walk import NodeState, Walk
+from tasks.parking import Park
 
 Lost = Mapping[tuple[str, str], Sequence[str]]
 """The lines of changes that an earlier attempt began and never reported, by node and iteration."""
+
+
+class ParkedNode(NamedTuple):
+    """A node that cannot end yet, and when it wants to be run again."""
+
+    node_id: str
+    iteration: str
+    park: Park
 
 
 @dataclass(kw_only=True)
@@ -30,14 +37,8 @@ class Walker:
     """What an earlier attempt recorded in loops: by iteration, by node."""
     round_names: Mapping[str, Any] = field(default_factory=dict)
     failures: list[NodeRecord] = field(default_factory=list)
-
-    def run(self, nodes: Sequence[str]) -> None:
-        """Walk nodes in their order, from where an earlier attempt came to, until told to stop."""
-        for node_id in own_steps(nodes, self.performance.course.plan.loops):
-            if self.performance.stop.is_set():
-                return
-            if not self.walk.is_settled(node_id):
-                self.settle(self._step(node_id))
+    parked: list[ParkedNode] = field(default_factory=list)
+    """What this walk waits for: it goes on where these go on."""
 
     def settle(self, record: NodeRecord) -> None:
         """Note how a node ended."""
@@ -54,7 +55,7 @@ class Walker:
         seen = scope.scope_of(performance.course, self.walk, node_id, performance.background, self.views)
         return {**seen, **self.round_names}
 
-    def perform(self, node_id: str, names: Mapping[str, Any]) -> NodeRecord:
+    def perform(self, node_id: str, names: Mapping[str, Any]) -> NodeRecord | Park:
         """Run a node and return its record."""
         recorder = self.performance.recorder
         recorder.start(node_id, self.place)
@@ -64,86 +65,31 @@ class Walker:
             result = Result(host=None, failed=True, exception=error)
         return recorder.end(node_id, self.place, result)
 
-    def _step(self, node_id: str) -> NodeRecord:
-        recorder = self.performance.recorder
-        lines = self.lost.get((node_id, self.place.iteration))
-        if lines is not None:
-            return recorder.leave_unknown(node_id, self.place, lines)
-        if not self.walk.reaches(node_id):
-            return self._skip(node_id)
-        names = self.names(node_id)
-        if self.performance.passes_over(node_id, names):
-            return self._skip(node_id, PASSED)
-        if self.performance.course.type_of(node_id).loops:
-            return self._loop(node_id, names)
-        return self.perform(node_id, names)
+    def is_foreign(self, node_id: str) -> bool:  # noqa: ARG002 — what runs once has no targets
+        """Say whether a node has targets of its own, and this host is none of them."""
+        return False
 
-    def _skip(self, node_id: str, branch: str | None = None) -> NodeRecord:
+    def snapshot(self) -> Self:
+        """Return a walker that knows what this one knows now, for a branch that runs beside it."""
+        return replace(self, walk=Walk(self.walk.course, dict(self.walk.states)), views=dict(self.views))
+
+    def run_node(self, node_id: str, names: Mapping[str, Any]) -> NodeRecord | None:
+        """Run a node and return its record, or None where it is parked."""
+        ended = self.perform(node_id, names)
+        if isinstance(ended, NodeRecord):
+            return ended
+        self.park(node_id, ended)
+        return None
+
+    def park(self, node_id: str, park: Park) -> None:
+        """Note that a node waits."""
+        self.parked.append(ParkedNode(node_id, self.place.iteration, park))
+
+    def skip(self, node_id: str, branch: str | None = None) -> NodeRecord:
+        """Record that a node, and what lies in it where it is a loop, is not run."""
         for inner in self.performance.course.plan.loops.get(node_id, ()):
             self.performance.recorder.skip(inner, self.place)
         return self.performance.recorder.skip(node_id, self.place, branch)
-
-    def _loop(self, loop_id: str, names: Mapping[str, Any]) -> NodeRecord:
-        recorder = self.performance.recorder
-        recorder.start(loop_id, self.place)
-        try:
-            result = self.performance.perform_once(loop_id, self.place, names)
-            if not result.failed:
-                plan = result.result
-                result = self._go_round(loop_id, plan["rounds"], forgiving=plan["continue_on_error"])
-        except NodeError as error:
-            result = Result(host=None, failed=True, exception=error)
-        return recorder.end(loop_id, self.place, result)
-
-    def _go_round(self, loop_id: str, items: Sequence[Any], *, forgiving: bool) -> Result:
-        body = self.performance.course.plan.loops[loop_id]
-        forgiving_outside = forgiving or self.performance.course.handles_failure(loop_id)
-        told: list[dict[str, Any]] = []
-        if not items:
-            for inner in body:
-                self.performance.recorder.skip(inner, self.place)
-        for index, item in enumerate(items):
-            inside = self._inside(loop_id, index, item, forgiven=forgiving_outside)
-            inside.run(body)
-            if self.performance.stop.is_set():
-                raise NodeError("cancelled", f"Stopped in round {index}.")
-            told.append({"index": index, "item": item, **inside.account(body)})
-            if inside.failures and not forgiving:
-                raise _round_failed(index, inside.failures[0])
-        return Result(host=None, result={"results": told}, branch="done")
-
-    def _inside(self, loop_id: str, index: int, item: Any, *, forgiven: bool) -> Self:
-        """Return a walker for one round: it knows all that lies behind, and nothing of the rounds before."""
-        body = set(self.performance.course.plan.loops[loop_id])
-        iteration = f"{self.place.iteration}{'.' if self.place.iteration else ''}{loop_id}:{index}"
-        states = {node_id: ends for node_id, ends in self.walk.states.items() if node_id not in body}
-        inner = replace(
-            self,
-            place=replace(self.place, iteration=iteration, forgiven=self.place.forgiven or forgiven),
-            walk=Walk(self.walk.course, {**states, loop_id: (NodeState("success", "each"),)}),
-            views={**self.views, loop_id: scope.node_view("success", {"item": item, "index": index}, None)},
-            round_names={"item": item, "index": index},
-            failures=[],
-        )
-        for record in self.rounds.get(iteration, {}).values():
-            inner.settle(record)
-        return inner
-
-    def account(self, body: Sequence[str]) -> dict[str, Any]:
-        """Say how a round ended, with the outputs of the nodes that nothing in the body follows."""
-        followed = {edge.source for node_id in body for edge in self.walk.course.definition.incoming(node_id)}
-        last = [node_id for node_id in body if node_id not in followed and self._ran(node_id)]
-        outputs = {node_id: self.views[node_id]["outputs"] for node_id in last}
-        error = self.failures[0].error() if self.failures else None
-        return {"status": "failed" if self.failures else "success", "outputs": outputs, "error": error}
-
-    def _ran(self, node_id: str) -> bool:
-        return any(state.status == "success" for state in self.walk.states.get(node_id, ()))
-
-
-def _round_failed(index: int, record: NodeRecord) -> NodeError:
-    error_class = record.error_class or "unknown"
-    return NodeError(error_class, f"Round {index} failed at {record.node_id}: {record.message}")  # type: ignore[arg-type]
 
 
 def lost_changes(intents: Sequence[Mapping[str, Any]], host_key: str) -> dict[tuple[str, str], Sequence[str]]:
@@ -157,10 +103,10 @@ def lost_changes(intents: Sequence[Mapping[str, Any]], host_key: str) -> dict[tu
 
 def rounds_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, NodeRecord]]:
     """Return what was recorded in the rounds of loops, by iteration and node."""
-    rounds: dict[str, dict[str, NodeRecord]] = {}
+    recorded: dict[str, dict[str, NodeRecord]] = {}
     for row in rows:
         if row["iteration"]:
-            rounds.setdefault(row["iteration"], {})[row["node_id"]] = NodeRecord(
+            recorded.setdefault(row["iteration"], {})[row["node_id"]] = NodeRecord(
                 node_id=row["node_id"],
                 host_key=row["host_key"],
                 host_name=row["device_name"],
@@ -172,4 +118,4 @@ def rounds_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, NodeReco
                 message=row["error_message"],
                 started_at=row["started_at"],
             )
-    return rounds
+    return recorded
