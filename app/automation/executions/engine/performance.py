@@ -55,7 +55,7 @@ class Performance:
         self._refuse_if_hopeless(node_type)
         parameters.wanted(self.course.node(node_id), scope)
         params = parameters.values(self.course.node(node_id), node_type, scope)
-        context.enter(self._context(node_id, place))
+        context.enter(self._context(node_id, place, scope))
         arguments = (task,) if node_type.scope == "device" else ()
         with self._right_to_change(node_type, host):
             self._fence(node_id, node_type, place)
@@ -67,7 +67,7 @@ class Performance:
         self._refuse_if_hopeless(node_type)
         parameters.wanted(self.course.node(node_id), scope)
         params = parameters.values(self.course.node(node_id), node_type, scope)
-        surroundings = self._context(node_id, place)
+        surroundings = self._context(node_id, place, scope)
         context.enter(surroundings)
         arguments = (surroundings,) if node_type.scope == "once" else ()
         self._fence(node_id, node_type, place)
@@ -104,7 +104,7 @@ class Performance:
         if self.dry_run and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
             raise NodeError("unsupported", f"{node_type.id} cannot say what it would do, so a dry run refuses it.")
 
-    def _context(self, node_id: str, place: Place) -> NodeContext:
+    def _context(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> NodeContext:
         return NodeContext(
             execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": place.name},
             node_id=node_id,
@@ -112,6 +112,9 @@ class Performance:
             cancelled=self.stop.is_set,
             before_change=partial(self._intend, node_id, place),
             outbound_allow=self.outbound_allow,
+            user_id=str(self.actor.user_id),
+            run=self.db.run,
+            evaluate=partial(parameters.evaluate_beside, scope),
         )
 
     def _fence(self, node_id: str, node_type: NodeType, place: Place) -> None:
