@@ -351,5 +351,5 @@ def _ids(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
 def _written(table: str, written: Rows, outputs: Mapping[str, Any]) -> Result:
     """Return what a write did, or would do."""
     counts = (("+", len(written.inserted)), ("~", len(written.updated)), ("-", len(written.deleted)))
-    lines = [f"{sign} {count} rows of {table}" for sign, count in counts if count]
+    lines = [f"{sign} {count} row{'' if count == 1 else 's'} of {table}" for sign, count in counts if count]
     return outcome(outputs, changed=bool(lines), diff="\n".join(lines))

@@ -1,7 +1,8 @@
-"""What is asked of a table: conditions, an order, and a bound."""
+"""What is asked of a table: conditions, an order, and a bound; and what its API gives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from app.core.errors import ValidationError
+from app.core.wire import Output
 
 MOST_ROWS = 100_000
 ColumnName = Annotated[str, Meta(min_length=1, max_length=200, description="A column's name.")]
@@ -38,6 +40,24 @@ class SortColumn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     column: ColumnName
     direction: Annotated[Literal["asc", "desc"], Meta(description="asc: smallest first; desc: largest first.")] = "asc"
+
+
+class DataTableRead(Output, frozen=True, kw_only=True):
+    """A table of the users' own; without key columns each row stands for itself."""
+
+    id: UUID
+    name: str
+    key_columns: list[str]
+    created_at: datetime
+
+
+class RowRead(Output, frozen=True, kw_only=True):
+    """A row of a user's own table."""
+
+    id: UUID
+    fields: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,19 +9,23 @@ from uuid import UUID
 import msgspec
 
 from app.automation.executions.declared import EXECUTIONS, RESULTS
+from app.automation.executions.redaction import redact
 from app.core import database
 from app.core.access import Principal
 from app.core.declarations import Changes, DeclaredTable, OnConflict, Values, Written
 from app.core.errors import ValidationError
+from app.core.paging import Ordering, Page, PageRequest, read_page
 from app.data_tables import own, readers
 from app.data_tables.readers import DeclaredReader, OwnReader
 from app.data_tables.schemas import MOST_ROWS, Caller, SortColumn, Where
+from app.data_tables.tables import DataRecord, DataTable
 from app.devices.declared import DEVICES, GROUPS
 from app.identity.acting import acting_user
 from app.system import service as audit
 
 AnyReader = DeclaredReader | OwnReader
 OWN = "custom"
+REVEAL = "credentials.credential.reveal"
 DECLARED: Mapping[str, DeclaredTable] = {table.name: table for table in (DEVICES, GROUPS, EXECUTIONS, RESULTS)}
 STATEMENT_S = 30
 """How long one statement may take."""
@@ -37,8 +41,34 @@ class Rows:
     skipped: int = 0
 
 
+TABLE_ORDERING = Ordering(
+    columns={"name": DataTable.name, "created_at": DataTable.created_at}, key=DataTable.id, default="name"
+)
+ROW_ORDERING = Ordering(columns={"key": DataRecord.key}, key=DataRecord.id, default="key")
+
+
 class _OnlySaid(Exception):
     """A dry run has seen what would happen; its transaction is taken back."""
+
+
+async def list_data_tables(request: PageRequest) -> Page[dict[str, Any]]:
+    """Return a page of the users' own tables."""
+    return await read_page(DataTable, request, TABLE_ORDERING)
+
+
+async def list_rows(name: str, request: PageRequest, reader: Principal) -> Page[dict[str, Any]]:
+    """Return a page of a table's rows, redacted for readers who may not see secrets; raises NotFoundError."""
+    table = await own.find_table(name)
+    page = await read_page(DataRecord, request, ROW_ORDERING, DataRecord.data_table == table.id)
+    return page if reader.may(REVEAL) else page.map(lambda row: {**row, "fields": redact(row["fields"])})
+
+
+async def delete_data_table(name: str, actor: Principal) -> None:
+    """Delete a table with its rows; raises NotFoundError."""
+    async with database.transaction():
+        table = await own.find_table(name)
+        await DataTable.delete().where(DataTable.id == table.id)
+        await audit.record("data_tables.table.delete", actor, subject_type="data_table", subject_id=name)
 
 
 async def query_rows(

@@ -10,7 +10,7 @@ from app.core.embedded import EmbeddedServices
 from app.core.settings import Settings, load_settings
 from tests.support import working
 from tests.support.graphs import step, workflow
-from tests.support.working import make_devices, results, run
+from tests.support.working import ended, make_devices, results, run
 
 PORTS = [
     {"device": "r1", "port": "Gi0/1", "speed": 1000},
@@ -77,10 +77,14 @@ async def test_devices_are_changed_by_what_devices_said_and_a_dry_run_only_says_
     dry = await run(admin, definition, ["r1"], variables={"new": new}, dry_run=True)
     assert dry["status"] == "success", dry
     (said,) = await results(admin, dry["id"], node="put")
-    assert (said["diff"], said["outputs"]["count"]) == ("+ 1 rows of devices", 1)
+    assert (said["diff"], said["outputs"]["count"]) == ("+ 1 row of devices", 1)
     devices = (await admin.get("/inventory/v1/devices")).json()["data"]
     assert [(device["name"], device["os_version"]) for device in devices] == [("r1", ""), ("r2", "")]
-    real = await run(admin, definition, ["r1"], variables={"new": new})
+    again = await admin.post(
+        f"/automation/v1/workflows/{dry['workflow_id']}/execute",
+        json={"targets": {"devices": ["r1"]}, "variables": {"new": new}},
+    )
+    real = await ended(admin, again.json()["data"]["id"])
     assert real["status"] == "success", real
     devices = (await admin.get("/inventory/v1/devices")).json()["data"]
     assert [(device["name"], device["os_version"]) for device in devices] == [("r1", "17.3"), ("r2", ""), ("r3", "")]
@@ -97,6 +101,20 @@ async def test_what_is_refused_fails_the_node_with_its_class(admin: httpx.AsyncC
     (bad,) = await results(admin, execution["id"], node="bad")
     assert (bad["status"], bad["error"]["class"]) == ("failed", "validation")
     assert (await outputs(admin, execution, "rescue"))["message"] == "validation"
+
+
+async def test_what_an_expression_for_each_item_names_is_there_when_it_runs_elsewhere(admin: httpx.AsyncClient) -> None:
+    await make_devices(admin, ["r1", "r2"])
+    definition = workflow(
+        step("ask", "lab:read", text="{{ host.name }}"),
+        step("code", "transform:code", items="{{ [1, 2] }}", mode="run_once_each_item",
+             code="known = nodes.ask.results\nitem ~ ':' ~ known | map(attribute='host') | sort | join('+')"),
+        edges=("start -> ask", "ask -> once", "once -> code"),
+    )  # fmt: skip
+    definition["nodes"].append(step("once", "lab:once", text="x"))
+    execution = await run(admin, definition, ["r1", "r2"])
+    assert execution["status"] == "success", execution
+    assert (await outputs(admin, execution, "code"))["items"] == ["1:r1+r2", "2:r1+r2"]
 
 
 async def test_a_loop_counts_its_rounds(admin: httpx.AsyncClient) -> None:
