@@ -15,6 +15,7 @@ from app.core.queue import connect
 from app.core.settings import Settings, load_settings
 from app.credentials import routes as credentials_routes
 from app.credentials import vault
+from app.data_tables import routes as data_tables_routes
 from app.devices import routes as devices_routes
 from app.identity import authentication
 from app.identity import routes as identity_routes
@@ -37,6 +38,7 @@ ROUTES = [
     *devices_routes.ROUTES,
     *workflows_routes.ROUTES,
     *executions_routes.ROUTES,
+    *data_tables_routes.ROUTES,
     *system_routes.ROUTES,
 ]
 POOL_SIZE = 10

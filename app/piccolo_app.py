@@ -18,6 +18,7 @@ APP_CONFIG = AppConfig(
             "app.devices.tables",
             "app.automation.workflows.tables",
             "app.automation.executions.tables",
+            "app.data_tables.tables",
         ],
         exclude_imported=True,
     ),

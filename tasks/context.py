@@ -1,10 +1,11 @@
 """What the engine hands to a running node; in a plain Nornir script everything in it has a harmless default."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from tasks.errors import NodeError
 from tasks.parking import Parked
 
 
@@ -14,6 +15,15 @@ def _never() -> bool:
 
 def _allow(_: Sequence[str]) -> None:
     return None
+
+
+def _no_database(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    coroutine.close()
+    raise NodeError("unsupported", "There is no database here. Run this node in a workflow of the service.")
+
+
+def _no_evaluation(_: str, __: Mapping[str, Any]) -> Any:
+    raise NodeError("unsupported", "Nothing evaluates expressions here. Run this node in a workflow of the service.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +42,8 @@ class NodeContext:
 
     A node that changes something calls ``before_change`` with the lines it is about to send, right before it sends
     them: the engine records the intent there and raises if the change is no longer its to make.
-    Long loops ask ``cancelled``.
+    Long loops ask ``cancelled``. ``run`` runs a coroutine where the service's database can be reached, and
+    ``evaluate`` an expression, with names beside those that all expressions of the node see.
     """
 
     execution: Mapping[str, Any] = field(default_factory=dict)
@@ -44,6 +55,10 @@ class NodeContext:
     timeouts: SessionTimeouts = field(default_factory=SessionTimeouts)
     parked: Parked | None = None
     """Set when the node runs again after it had asked to be parked."""
+    user_id: str = ""
+    """Who started the execution."""
+    run: Callable[[Coroutine[Any, Any, Any]], Any] = _no_database
+    evaluate: Callable[[str, Mapping[str, Any]], Any] = _no_evaluation
 
 
 _HARMLESS = NodeContext()

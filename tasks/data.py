@@ -1,14 +1,17 @@
 """Nodes that shape what flows through a workflow, and keep it under a name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 from nornir.core.task import Result
 
+from tasks import context
 from tasks.conditions import ConditionType, holds
 from tasks.errors import NodeError
-from tasks.node import Expression, Handle, Params, node, outcome
+from tasks.evaluation import collected, each
+from tasks.items import within
+from tasks.node import Expression, Handle, ItemExpression, Params, node, outcome
 from tasks.patterns import shown
 
 IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_]*(?![\s\S])"
@@ -34,8 +37,8 @@ class TransformParams(Params, frozen=True, kw_only=True):
     transform_type: Annotated[
         Literal["expression", "map", "filter", "pick"],
         Meta(
-            description="expression: the value as it is; map: one field of every item; filter: the items for which a "
-            "condition holds; pick: some fields of an object, or of every item."
+            description="expression: the value as it is; map: one field of every item, or what item_expression gives "
+            "for it; filter: the items for which a condition holds; pick: some fields of an object, or of every item."
         ),
     ] = "expression"
     expression: Annotated[Expression, Meta(description="The value to shape.")] = "{{ input.data }}"
@@ -43,6 +46,13 @@ class TransformParams(Params, frozen=True, kw_only=True):
         str,
         Meta(
             max_length=200, description="map and filter: the field of an item, a dot leading deeper; empty: the item."
+        ),
+    ] = ""
+    item_expression: Annotated[
+        ItemExpression,
+        Meta(
+            description="map and filter: what is made of an item, or whether it stays: an expression that sees item, "
+            "index and items; empty: field, condition_type and compare_value say it."
         ),
     ] = ""
     fields: Annotated[list[str], Meta(max_length=100, description="pick: the fields to keep.")] = []
@@ -61,6 +71,7 @@ class TransformParams(Params, frozen=True, kw_only=True):
     icon="variable",
     color="#0891b2",
     sets_variables=True,
+    aliases=("debug:set-variable",),
     inputs=(Handle("value"),),
 )
 def data_set_variable(params: SetVariableParams) -> Result:
@@ -85,21 +96,33 @@ def data_transform(params: TransformParams) -> Result:
         case "expression":
             result = value
         case "map":
-            result = [_field(item, params.field) for item in _items(value)]
+            result = list(collected(each(_items(value), _mapping(params)), "result"))
         case "filter":
-            result = [item for item in _items(value) if _passes(item, params)]
+            items = _items(value)
+            result = [item for item, stays in zip(items, each(items, _test(params)), strict=True) if stays]
         case "pick":
             result = _picked(value, params.fields)
     return outcome({"result": result})
 
 
-def _passes(item: Any, params: TransformParams) -> bool:
-    return holds(params.condition_type, _field(item, params.field), params.compare_value)
+def _mapping(params: TransformParams) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what makes something of an item."""
+    if params.item_expression:
+        return lambda names: context.current().evaluate(params.item_expression, names)
+    return lambda names: _field(names["item"], params.field)
+
+
+def _test(params: TransformParams) -> Callable[[Mapping[str, Any]], bool]:
+    """Return what says whether an item stays."""
+    made = _mapping(params)
+    if params.item_expression:
+        return lambda names: bool(made(names))
+    return lambda names: holds(params.condition_type, made(names), params.compare_value)
 
 
 def _items(value: Any) -> list[Any]:
     if isinstance(value, list | tuple):
-        return list(value)
+        return within(list(value), "expression")
     raise NodeError("validation", f"expression gave {shown(value)}, which is no array. Give an array to go through.")
 
 

@@ -114,10 +114,15 @@ def number_of(value: Any) -> int | float | None:
 
 def bounded(value: Any, name: str) -> Any:
     """Return a value as it is; raises NodeError of class validation when it is nested too deep or holds too much."""
-    if _weight(value, name, {}, 0) > HEAVIEST:
+    if weight_of(value, name) > HEAVIEST:
         message = f"{name} would hold more than {HEAVIEST} characters and values. Filter or limit what goes in."
         raise NodeError("validation", message)
     return value
+
+
+def weight_of(value: Any, name: str) -> int:
+    """Count the characters and values that a value holds; raises NodeError where it is nested too deep."""
+    return _weight(value, name, {}, 0)
 
 
 def _weight(value: Any, name: str, known: dict[int, int], depth: int) -> int:

@@ -1,6 +1,6 @@
 """The loop: what its ``each`` edge leads to runs for every item, or batch of items."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 from nornir.core.task import Result
@@ -14,6 +14,11 @@ MOST_ITEMS = 100_000
 class LoopParams(Params, frozen=True, kw_only=True):
     """What to go through, and how."""
 
+    loop_type: Annotated[
+        Literal["items", "count"],
+        Meta(description="items: once for every item; count: so often, item being the number."),
+    ] = "items"
+    count: Annotated[int, Meta(ge=1, le=MOST_ITEMS, description="count: how often; item goes from 0.")] = 10
     items_expression: Annotated[Expression, Meta(description="The items: an array, or an object's entries.")] = (
         "{{ input['items'] }}"
     )
@@ -43,10 +48,11 @@ class LoopParams(Params, frozen=True, kw_only=True):
         Handle("results", "array", "Behind the loop: for each round index, item, status and its last outputs."),
     ),
     loops=True,
+    aliases=("flow:loop",),
 )
 def logic_loop(params: LoopParams) -> Result:
     """Run what ``each`` leads to once for every item, one after the other, then go on by ``done``."""
-    items = items_of(params.items_expression)
+    items = list(range(params.count)) if params.loop_type == "count" else items_of(params.items_expression)
     if len(items) > params.max_items:
         raise NodeError(
             "validation",

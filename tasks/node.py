@@ -27,11 +27,25 @@ Expression = Annotated[
 Verbatim = Annotated[str, msgspec.Meta(extra={"evaluate": "never"})]
 """A text parameter that is handed to the node as it was written, ``{{ … }}`` included."""
 
+ItemExpression = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=10_000,
+        extra={"evaluate": "item"},
+        extra_json_schema={"format": "expression"},
+    ),
+]
+"""An expression that the node evaluates itself, by ``NodeContext.evaluate``, with ``item``, ``index`` and ``items``."""
+
+Code = Annotated[str, msgspec.Meta(extra={"evaluate": "code"}, extra_json_schema={"format": "code"})]
+"""A script of tasks.scripts, whose expressions the node evaluates itself."""
+
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every node's parameters; field docs and bounds become its JSON Schema.
 
-    Text that holds ``{{ … }}`` is rendered before the node sees it, unless the field is Verbatim.
+    Text that holds ``{{ … }}`` is rendered before the node sees it, unless the field is Verbatim, or one whose
+    expressions the node evaluates itself.
     """
 
 

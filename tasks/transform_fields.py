@@ -7,10 +7,12 @@ import msgspec
 from msgspec import Meta
 from nornir.core.task import Result
 
+from tasks import context
 from tasks.errors import NodeError
+from tasks.evaluation import collected, each
 from tasks.families import GIVEN, transform_node
 from tasks.items import MISSING, bounded, find, items_of, objects_of, required, within
-from tasks.node import Expression, Handle, Params, outcome
+from tasks.node import Expression, Handle, ItemExpression, Params, outcome
 
 IfMissing = Annotated[
     Literal["fail", "skip"], Meta(description="What to do with an item that lacks the field: fail, or pass over it.")
@@ -35,6 +37,10 @@ class SetFieldsParams(Params, frozen=True, kw_only=True):
     expression: Annotated[
         Expression, Meta(description="expression: an object for every item, or an array with one for each.")
     ] = None
+    item_expression: Annotated[
+        ItemExpression,
+        Meta(description="expression: an object, evaluated for each item with item, index and items, in its place."),
+    ] = ""
     keep_only_set: Annotated[bool, Meta(description="Drop every field that is not set here.")] = False
 
 
@@ -115,6 +121,8 @@ def _as_given(given: Any, results: list[Any]) -> Any:
 
 def _additions(params: SetFieldsParams, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     if params.mode == "expression":
+        if params.item_expression:
+            return _evaluated(params.item_expression, items)
         return _computed(params.expression, len(items))
     if not params.fields and not params.copy_fields:
         raise NodeError("validation", "fields and copy_fields are both empty. Name the fields to set.")
@@ -123,6 +131,13 @@ def _additions(params: SetFieldsParams, items: Sequence[Mapping[str, Any]]) -> l
         | params.fields
         for index, item in enumerate(items)
     ]
+
+
+def _evaluated(expression: str, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return what an expression gives for each item."""
+    evaluate = context.current().evaluate
+    found = each(list(items), lambda names: evaluate(expression, names))
+    return objects_of(list(collected(found, "item_expression")), "item_expression")
 
 
 def _computed(value: Any, count: int) -> list[Mapping[str, Any]]:

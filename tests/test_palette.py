@@ -17,6 +17,11 @@ OURS = {
     "data:debug",
     "data:set-variable",
     "data:transform",
+    "db:delete",
+    "db:insert",
+    "db:query",
+    "db:update",
+    "db:upsert",
     "debug:comment",
     "debug:execution-data",
     "debug:get-variable",
@@ -43,6 +48,7 @@ OURS = {
     "parse:xml",
     "ssh:command",
     "transform:aggregate",
+    "transform:code",
     "transform:filter",
     "transform:limit",
     "transform:merge",
@@ -87,6 +93,8 @@ def test_the_palette_holds_what_is_built_and_nothing_else(filled: Catalog) -> No
     assert {node_id for node_id in filled if not node_id.startswith("guest:")} == OURS
     assert filled.problems == []
     assert filled["debug:assert"] is filled["check:assert"]
+    assert filled["debug:set-variable"] is filled["data:set-variable"]
+    assert filled["flow:loop"] is filled["logic:loop"]
 
 
 def test_every_type_describes_itself(filled: Catalog) -> None:
@@ -111,7 +119,7 @@ def test_what_changes_something_can_say_so_in_a_dry_run(filled: Catalog) -> None
     changing = {
         node_id for node_id, node_type in filled.items() if node_type.changes_device or not node_type.idempotent
     }
-    assert changing == {"config:push", "http:graphql", "http:request", "notify:webhook"}
+    assert changing == {"config:push", "db:insert", "http:graphql", "http:request", "notify:webhook"}
     assert all(filled[node_id].dry_run for node_id in changing)
 
 

@@ -25,8 +25,13 @@ def every_given(wanted: Iterable[tuple[Column, Any]]) -> Combinable | None:
 
 def contains(columns: Sequence[Column], text: str) -> Combinable:
     """Hold where one of the columns contains a text, in any case; ``%`` and ``_`` in it stand for themselves."""
-    escaped = text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-    return reduce(or_, (column.ilike(f"%{escaped}%") for column in columns))
+    pattern = f"%{like_pattern(text)}%"
+    return reduce(or_, (column.ilike(pattern) for column in columns))
+
+
+def like_pattern(text: str) -> str:
+    """Escape a text so that ``LIKE`` takes every sign of it for itself."""
+    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
 
 
 def has_entry(column: Column, value: str) -> Combinable:

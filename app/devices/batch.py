@@ -52,6 +52,12 @@ _UPDATE = (
     "FROM jsonb_array_elements($1::jsonb) AS entry WHERE devices.id = (entry->>'id')::uuid"
 )
 
+_DELETE = (
+    "UPDATE devices SET deleted_at = now(), living_name = NULL WHERE id = ANY($1) AND deleted_at IS NULL RETURNING name"
+)
+NAMED = 100
+"""How many of the devices that were deleted at once the audit trail names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
@@ -76,6 +82,22 @@ async def apply_batch(rows: Sequence[Row], mode: Mode, actor: Principal, *, atom
         await _assign(applied, actor)
         await record("import", actor, "", mode=mode, created=len(created), updated=len(plan.known))
     return BatchResult(created=len(created), updated=len(plan.known), errors=_errors(rows))
+
+
+async def change_devices(changes: Mapping[UUID, Mapping[str, Any]], actor: Principal) -> None:
+    """Set columns of devices, checked already, and leave the others."""
+    entries = [{"id": device_id, **columns_of(values)} for device_id, values in changes.items()]
+    changed = sorted({name for values in changes.values() for name in values})
+    async with database.transaction():
+        await database.execute(_UPDATE, msgspec.json.encode(entries).decode())
+        await record("update", actor, "", devices=len(changes), changed=changed)
+
+
+async def delete_devices(ids: Sequence[UUID], actor: Principal) -> None:
+    """Delete devices so that they can be restored."""
+    async with database.transaction():
+        rows = await database.fetch(_DELETE, list(ids))
+        await record("delete", actor, "", devices=len(rows), names=sorted(row["name"] for row in rows)[:NAMED])
 
 
 async def _check_credentials(rows: Iterable[Row], actor: Principal) -> None:

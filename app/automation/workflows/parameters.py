@@ -1,6 +1,7 @@
 """A node's parameters: what they refer to, what is wrong with them, and their values when the node runs."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, get_args, get_type_hints
@@ -18,6 +19,10 @@ from app.automation.workflows.expressions import (
 )
 from tasks.errors import NodeError
 from tasks.node import NodeType, Params
+from tasks.scripts import GIVEN_NAMES, ScriptError, read_script
+
+OWN_WORK = frozenset({"never", "item", "code"})
+"""Kinds of fields that nodes are handed as they were written."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Text:
     field: str
     text: str
     expression: bool
+    given: frozenset[str] = frozenset()
+    """Names that the node itself gives to it."""
 
 
 def evaluated_texts(node: Node, node_type: NodeType) -> Iterator[Text]:
@@ -35,7 +42,8 @@ def evaluated_texts(node: Node, node_type: NodeType) -> Iterator[Text]:
         yield Text("options.run_if", node.options.run_if, expression=True)
     for name, value in with_defaults(node.parameters, node_type.params).items():
         kind = evaluation_of(node_type.params).get(name)
-        if kind == "never":
+        if kind in OWN_WORK:
+            yield from _later_texts(name, value, kind)
             continue
         for path, text in _texts(name, value):
             if kind == "expression" or is_template(text):
@@ -45,7 +53,8 @@ def evaluated_texts(node: Node, node_type: NodeType) -> Iterator[Text]:
 def referred(node: Node, node_type: NodeType) -> Iterator[Reference]:
     """Yield the names a node's parameters use; raises ExpressionError."""
     for text in evaluated_texts(node, node_type):
-        yield from references(text.text, expression=text.expression)
+        found = references(text.text, expression=text.expression)
+        yield from (reference for reference in found if reference.node or reference.name not in text.given)
 
 
 def check(node: Node, node_type: NodeType) -> list[DefinitionFault]:
@@ -63,6 +72,8 @@ def check(node: Node, node_type: NodeType) -> list[DefinitionFault]:
                 faults.append(fault("missing_parameter", message, node_id=node.id, field=f"parameters.{name}"))
         elif not _is_evaluated(node.parameters[name], evaluation_of(node_type.params).get(name)):
             faults.extend(_check_value(node, name, field.type))
+            if evaluation_of(node_type.params).get(name) == "code":
+                faults.extend(_check_script(node, name))
     return faults
 
 
@@ -79,6 +90,14 @@ def values(node: Node, node_type: NodeType, scope: Mapping[str, Any]) -> Params:
         return msgspec.convert(raw, node_type.params, strict=False)
     except msgspec.ValidationError as error:
         raise NodeError("validation", f"The parameters do not fit once they are evaluated: {error}") from error
+
+
+def evaluate_beside(scope: Mapping[str, Any], text: str, names: Mapping[str, Any]) -> Any:
+    """Evaluate an expression that a node evaluates itself, with names of its own; raises NodeError."""
+    try:
+        return evaluate_expression(text, {**scope, **names})
+    except ExpressionError as error:
+        raise NodeError("expression", str(error)) from error
 
 
 def wanted(node: Node, scope: Mapping[str, Any]) -> bool:
@@ -106,7 +125,7 @@ def with_defaults(given: Mapping[str, Any], params: type[Params]) -> dict[str, A
 
 @lru_cache(maxsize=1024)
 def evaluation_of(params: type[Params]) -> dict[str, str]:
-    """Return how each field is evaluated, where that is not as a template: ``expression`` or ``never``."""
+    """Return how each field is evaluated, where that is not as a template: expression, never, item or code."""
     kinds: dict[str, str] = {}
     for name, annotation in get_type_hints(params, include_extras=True).items():
         for meta in _metas(annotation):
@@ -140,8 +159,30 @@ def _texts(path: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _texts(f"{path}[{index}]", item)
 
 
+def _later_texts(name: str, value: Any, kind: str | None) -> Iterator[Text]:
+    """Yield the texts that the node evaluates itself; a script that cannot be read has none."""
+    if not isinstance(value, str) or not value.strip():
+        return
+    if kind == "item":
+        yield Text(f"parameters.{name}", value, expression=True, given=GIVEN_NAMES)
+    elif kind == "code":
+        given = GIVEN_NAMES
+        with suppress(ScriptError):  # told by check
+            for statement in read_script(value):
+                yield Text(f"parameters.{name}", statement.expression, expression=True, given=given)
+                given |= {statement.name} if statement.name else frozenset()
+
+
+def _check_script(node: Node, name: str) -> list[DefinitionFault]:
+    try:
+        read_script(str(node.parameters[name]))
+    except ScriptError as error:
+        return [fault("bad_expression", str(error), node_id=node.id, field=f"parameters.{name}")]
+    return []
+
+
 def _is_evaluated(value: Any, kind: str | None) -> bool:
-    return kind == "expression" or (kind != "never" and any(is_template(text) for _, text in _texts("", value)))
+    return kind == "expression" or (kind not in OWN_WORK and any(is_template(text) for _, text in _texts("", value)))
 
 
 def _check_value(node: Node, name: str, annotation: Any) -> list[DefinitionFault]:
@@ -157,7 +198,7 @@ def _unknown(name: str, fields: Mapping[str, Any]) -> str:
 
 
 def _evaluated(path: str, value: Any, kind: str | None, scope: Mapping[str, Any]) -> Any:
-    if kind == "never":
+    if kind in OWN_WORK:
         return value
     if isinstance(value, str):
         try:

@@ -150,6 +150,8 @@ def _references(definition: Definition, order: Iterable[str], catalogue: Catalog
         node_type = catalogue[node.type_id]
         for text in parameters.evaluated_texts(node, node_type):
             for reference in _safe_references(text.text, expression=text.expression):
+                if reference.node is None and reference.name in text.given:
+                    continue
                 message = _wrong(reference, node, by_name, before[node.id], scopes[node.id])
                 if message:
                     yield fault("bad_reference", message, node_id=node.id, field=text.field)

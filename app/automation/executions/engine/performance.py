@@ -99,7 +99,7 @@ class Performance:
         self._refuse_if_hopeless(node_id, node_type)
         parameters.wanted(node, scope)
         params = parameters.values(node, node_type, scope)
-        context.enter(self._context(node_id, place))
+        context.enter(self._context(node_id, place, scope))
         return params
 
     def _persist(self, node_id: str, place: Place, call: Callable[[], Result], interrupt: Callable[[], None]) -> Result:
@@ -141,7 +141,7 @@ class Performance:
         if self._is_dry(node_id) and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
             raise NodeError("unsupported", f"{node_type.id} cannot say what it would do, so a dry run refuses it.")
 
-    def _context(self, node_id: str, place: Place) -> NodeContext:
+    def _context(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> NodeContext:
         return NodeContext(
             execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": place.name},
             node_id=node_id,
@@ -150,6 +150,9 @@ class Performance:
             parked=self.parked.get((node_id, place.key, place.iteration)),
             before_change=partial(self._intend, node_id, place),
             outbound_allow=self.outbound_allow,
+            user_id=str(self.actor.user_id),
+            run=self.db.run,
+            evaluate=partial(parameters.evaluate_beside, scope),
         )
 
     def _fence(self, node_id: str, node_type: NodeType, place: Place) -> None:

@@ -1,0 +1,1 @@
+"""Data tables: those that areas declare to nodes, and those that users make."""
