@@ -8,6 +8,7 @@ from litestar.config.cors import CORSConfig
 
 from app import __version__
 from app.automation.executions import routes as executions_routes
+from app.automation.executions.approvals import routes as approvals_routes
 from app.automation.workflows import routes as workflows_routes
 from app.core import database, migrations
 from app.core.logging import configure_logging
@@ -38,6 +39,7 @@ ROUTES = [
     *devices_routes.ROUTES,
     *workflows_routes.ROUTES,
     *executions_routes.ROUTES,
+    *approvals_routes.ROUTES,
     *data_tables_routes.ROUTES,
     *system_routes.ROUTES,
 ]

@@ -53,6 +53,12 @@ class NodeContext:
     before_change: Callable[[Sequence[str]], None] = _allow
     outbound_allow: tuple[str, ...] = ()
     timeouts: SessionTimeouts = field(default_factory=SessionTimeouts)
+    reached: Callable[[], Sequence[str]] = tuple
+    """Returns the keys of the hosts that came to this once node."""
+    preview: Callable[[], Mapping[str, Any]] = dict
+    """Returns what the changing nodes behind this once node would be given, host by host."""
+    iteration: str = ""
+    """The rounds of the loops around, such as ``outer:0.inner:2``."""
     parked: Parked | None = None
     """Set when the node runs again after it had asked to be parked."""
     user_id: str = ""

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from app.automation.executions import events, progress, standing, waking
+from app.automation.executions import children, events, progress, standing, waking
+from app.automation.executions.approvals import service as approvals
 from app.automation.executions.changes import Claim
 from app.automation.executions.events import Event
 from app.automation.executions.progress import Round
@@ -20,8 +21,8 @@ from app.core.clock import uuid7
 DUE_EXECUTIONS = 200
 """How many executions one round of waking looks after."""
 
-ROUND = "round"
-"""The key in a parking's body under which the round is described that a loop waits for."""
+ROUND, QUESTION, CHILD = "round", "approval", "execution"
+"""What a parking's body may name: the round that a loop waits for, what an approval asks, a child's id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +102,28 @@ async def _resume(execution_id: UUID) -> bool:
 
 
 async def _open_what_it_waits_for(execution_id: UUID, stage_run: UUID, host: ParkedHost, plan: Plan) -> None:
-    """Open the round that a loop waits for."""
+    """Open the round that a loop waits for, or the question that an approval asks; see to a child that has ended."""
     if ROUND in host.body:
         around = await database.fetch_one("SELECT rounds FROM stage_runs WHERE id = $1", stage_run)
         rounds = msgspec.json.decode(around["rounds"], type=list[Round]) if around else []
         opened = msgspec.convert(host.body[ROUND], Round)
         iteration = iteration_of(host.iteration, opened.loop, opened.index)
         await progress.open_stages(execution_id, plan.stages_of(opened.loop), iteration, [*rounds, opened])
+    if QUESTION in host.body:
+        question = msgspec.convert(host.body[QUESTION], approvals.Question)
+        await approvals.open_approval(execution_id, host.node_id, host.iteration, question)
+    if CHILD in host.body and await children.has_ended(UUID(host.body[CHILD])):
+        await _wake_now(execution_id, host)
+
+
+async def _wake_now(execution_id: UUID, host: ParkedHost) -> None:
+    await database.execute(
+        "UPDATE parkings SET due_at = now() WHERE execution = $1 AND node_id = $2 AND host_key = $3 AND iteration = $4",
+        execution_id,
+        host.node_id,
+        host.host_key,
+        host.iteration,
+    )
 
 
 async def _insert(execution_id: UUID, stage_run: UUID, hosts: Sequence[ParkedHost]) -> None:

@@ -83,6 +83,9 @@ class ExecutionRead(Output, frozen=True, kw_only=True):
     counts: CountsRead
     requested_by: str
     cancel_requested_at: datetime | None
+    stop_reason: Annotated[str, msgspec.Meta(description="cancelled timeout max_failed, or empty.")]
+    parent: Annotated[UUID | None, msgspec.Meta(description="The execution that this one is a step of.")]
+    rerun_of: UUID | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

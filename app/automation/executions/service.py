@@ -27,6 +27,7 @@ from app.automation.executions.tables import Execution, ExecutionHost, NodeExecu
 from app.automation.executions.tables import Result as ResultRow
 from app.automation.workflows import service as workflows
 from app.automation.workflows.graph import Catalogue
+from app.core import database
 from app.core.access import Principal
 from app.core.errors import ConflictError, NotFoundError, ValidationError
 from app.core.matching import every_given
@@ -107,7 +108,10 @@ async def get_execution(execution_id: UUID) -> ExecutionDetail:
     """Return an execution with its nodes; raises NotFoundError."""
     row = await _find(execution_id)
     nodes = await NodeExecution.select().where(NodeExecution.execution == execution_id).order_by(NodeExecution.position)
-    return ExecutionDetail.of(_fields(row), nodes=[_node(node, row) for node in nodes])
+    parked = await _parked_nodes(execution_id)
+    return ExecutionDetail.of(
+        _fields(row), nodes=[_node(node, row, waiting=node["node_id"] in parked) for node in nodes]
+    )
 
 
 async def cancel_execution(execution_id: UUID, actor: Principal, redis: Redis) -> ExecutionDetail:
@@ -190,13 +194,17 @@ def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "counts": counts, "requested_by": row["requested_by_name"]}
 
 
-def _node(node: Mapping[str, Any], execution: Mapping[str, Any]) -> NodeRead:
+def _node(node: Mapping[str, Any], execution: Mapping[str, Any], *, waiting: bool) -> NodeRead:
     expected = execution["devices_total"] if node["scope"] == "device" else 1
     started, finished = node["started_at"], node["finished_at"]
     return NodeRead.of(
         node,
         status=node_status(
-            node, expected=expected, started=started is not None, execution_ended=execution["status"] in ENDED
+            node,
+            expected=expected,
+            started=started is not None,
+            execution_ended=execution["status"] in ENDED,
+            waiting=waiting,
         ),
         counts=NodeCountsRead.of(node),
         duration_ms=round((finished - started).total_seconds() * 1000) if started and finished else None,
@@ -220,6 +228,13 @@ async def _sizes(hashes: set[str]) -> dict[str, int]:
         return {}
     rows = await OutputBlob.select(OutputBlob.hash, OutputBlob.size_bytes).where(OutputBlob.hash.is_in(list(hashes)))
     return {row["hash"]: row["size_bytes"] for row in rows}
+
+
+async def _parked_nodes(execution_id: UUID) -> set[str]:
+    rows = await database.fetch(
+        "SELECT DISTINCT node_id FROM parkings WHERE execution = $1 AND status = 'parked'", execution_id
+    )
+    return {row["node_id"] for row in rows}
 
 
 async def _find(execution_id: UUID) -> dict[str, Any]:

@@ -48,8 +48,8 @@ async def stop(execution_id: UUID, reason: StopReason) -> bool:
     """
     async with database.transaction():
         stopped = await database.fetch_one(
-            "UPDATE executions SET stop_reason = $2, "
-            "cancel_requested_at = CASE WHEN $2 <> 'max_failed' THEN now() END "
+            "UPDATE executions SET stop_reason = $2::text, "
+            "cancel_requested_at = CASE WHEN $2::text <> 'max_failed' THEN now() END "
             "WHERE id = $1 AND finished_at IS NULL AND cancel_requested_at IS NULL AND stop_reason <> $2 RETURNING id",
             execution_id,
             reason,
@@ -63,6 +63,10 @@ async def stop(execution_id: UUID, reason: StopReason) -> bool:
         )
         await database.execute(
             "UPDATE parkings SET status = 'stopped' WHERE execution = $1 AND status = 'parked'", execution_id
+        )
+        await database.execute(
+            "UPDATE approvals SET status = 'cancelled', decided_at = now() WHERE execution = $1 AND status = 'open'",
+            execution_id,
         )
         await update(execution_id)
     for child in await database.fetch(

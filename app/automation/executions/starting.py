@@ -41,6 +41,10 @@ class StartRequest:
     trigger: Mapping[str, Any]
     trigger_node: str | None
     dry_run: bool
+    parent: UUID | None = None
+    parent_node: str | None = None
+    depth: int = 0
+    rerun_of: UUID | None = None
 
 
 def plan_start(workflow: Mapping[str, Any], trigger_node: str | None, catalogue: Catalogue) -> tuple[Definition, Plan]:
@@ -106,6 +110,10 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
         variables=_json(request.variables),
         trigger=_json(request.trigger),
         dry_run=request.dry_run,
+        parent=request.parent,
+        parent_node=request.parent_node,
+        depth=request.depth,
+        rerun_of=request.rerun_of,
         settings=_json(settings),
         failure_limit=_failure_limit(settings, len(request.hosts)),
         deadline_at=now() + timedelta(seconds=settings.timeout_s) if settings.timeout_s is not None else None,

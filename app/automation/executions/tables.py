@@ -49,6 +49,8 @@ class Execution(Table, tablename="executions"):
     requested_by_name = Varchar(length=150)
     request_id = Varchar(length=64, default="")
     parent = UUID(null=True, default=None, index=True)
+    parent_node = Varchar(length=300, null=True, default=None)
+    """The node of the parent, and the round it is in, that this execution is a step of."""
     depth = SmallInt(default=0)
     rerun_of = UUID(null=True, default=None, index=True)
     cancel_requested_at = Timestamptz(null=True, default=None)
@@ -59,6 +61,7 @@ class Execution(Table, tablename="executions"):
     created_at = Timestamptz(default=now, index=True)
     started_at = Timestamptz(null=True, default=None)
     finished_at = Timestamptz(null=True, default=None)
+    executions_step_uq = Unique(["parent", "parent_node"])
 
 
 class ExecutionHost(Table, tablename="execution_hosts"):
@@ -114,6 +117,29 @@ class Parking(Table, tablename="parkings"):
     due_at = Timestamptz(null=True, default=None, index=True)
     body = JSONB(default="{}")
     parkings_once_uq = Unique(["execution", "node_id", "host_key", "iteration"])
+
+
+class Approval(Table, tablename="approvals"):
+    """A question whether an execution may go on: what it is about, who may answer, and what they said."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    execution = ForeignKey(references=Execution, on_delete=OnDelete.cascade, null=False)
+    node_id = Varchar(length=128)
+    iteration = Varchar(length=128, default="")
+    status = Varchar(length=16, default="open", index=True)
+    message = Text(default="")
+    permission = Varchar(length=64)
+    approvers = JSONB(default="[]")
+    needed = SmallInt(default=1)
+    subject = JSONB(default="{}")
+    subject_hash = Varchar(length=64)
+    decisions = JSONB(default="[]")
+    requested_by = UUID()
+    requested_by_name = Varchar(length=150)
+    expires_at = Timestamptz(default=now)
+    created_at = Timestamptz(default=now, index=True)
+    decided_at = Timestamptz(null=True, default=None)
+    approvals_once_uq = Unique(["execution", "node_id", "iteration"])
 
 
 class Shard(Table, tablename="shards"):

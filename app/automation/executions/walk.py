@@ -140,9 +140,9 @@ class Walk:
         if not any(self.course.fires(edge, state) for state in ends):
             return False
         crosses_back = self.course.runs_once(edge.source) and not self.course.runs_once(target)
-        return not crosses_back or self._passed(edge.source)
+        return not crosses_back or self.has_passed(edge.source)
 
-    def _passed(self, once_node: str) -> bool:
+    def has_passed(self, once_node: str) -> bool:
         """Say whether this host itself came to a once node: only then does it go on behind it."""
         pending, seen = [once_node], {once_node}
         while pending:

@@ -1,11 +1,13 @@
 """A once stage: its nodes run for the whole execution, after every device that could reach them has passed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from app.automation.executions import records, scope
 from app.automation.executions.engine import walking
+from app.automation.executions.engine.foresight import Foresight
 from app.automation.executions.engine.ground import Ground
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.engine.walker import Walker, lost_changes, rounds_of
@@ -17,6 +19,8 @@ from app.core.database import patiently
 
 def walk_once(performance: Performance, stage: Stage, ground: Ground, intents: Sequence[Mapping[str, Any]]) -> Walker:
     """Walk a stage of once nodes, from where an earlier attempt came to."""
+    foresight = Foresight(performance, ground)
+    performance = replace(performance, reached=foresight.reached, preview=foresight.preview)
     course = performance.course
     behind = [course.plan.trigger, *course.plan.scopes]
     wanted = scope.referenced_nodes(course, stage.nodes)

@@ -35,6 +35,14 @@ HOPELESS = frozenset({"validation", "expression", "unsupported", "config_rejecte
 """Error classes that another try would only repeat."""
 
 
+def _nobody(_: str) -> Sequence[str]:
+    return ()
+
+
+def _nothing_to_see(_: str) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Performance:
     """Everything that performing a shard's nodes takes."""
@@ -52,6 +60,8 @@ class Performance:
     outbound_allow: tuple[str, ...]
     counts_failures: bool = False
     """Whether the execution stops after some number of failures."""
+    reached: Callable[[str], Sequence[str]] = _nobody
+    preview: Callable[[str], Mapping[str, Any]] = _nothing_to_see
     holds: Holds = field(default_factory=Holds)
     parked: dict[tuple[str, str, str], Parked] = field(default_factory=dict)
     """What is known of nodes that were parked: by node, host and iteration."""
@@ -147,6 +157,9 @@ class Performance:
             node_id=node_id,
             dry_run=self._is_dry(node_id),
             cancelled=self.stop.is_set,
+            iteration=place.iteration,
+            reached=partial(self.reached, node_id),
+            preview=partial(self.preview, node_id),
             parked=self.parked.get((node_id, place.key, place.iteration)),
             before_change=partial(self._intend, node_id, place),
             outbound_allow=self.outbound_allow,

@@ -1,0 +1,1 @@
+"""Approvals: an execution asks before it goes on, and waits for an answer."""
