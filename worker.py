@@ -5,7 +5,8 @@ from importlib import import_module
 from app.automation.executions.engine import runtime
 from app.automation.executions.engine.runtime import Runtime
 from app.automation.executions.reconciler import reconcile
-from app.core import database
+from app.automation.executions.starts import event_starts, upkeep
+from app.core import database, events
 from app.core.logging import configure_logging
 from app.core.settings import Settings, load_settings
 from app.core.supervisor import supervise
@@ -24,7 +25,8 @@ def run(settings: Settings) -> int:
     database.engine()
     vault.configure(settings.require_keyring())
     runtime.configure(Runtime(build_catalog(settings.nodes_path), settings))
-    return supervise(settings, reconcile)
+    events.subscribe(event_starts.SUBSCRIBER)
+    return supervise(settings, [reconcile, events.deliver, upkeep.purge])
 
 
 if __name__ == "__main__":

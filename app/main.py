@@ -8,6 +8,7 @@ from litestar.config.cors import CORSConfig
 
 from app import __version__
 from app.automation.executions import routes as executions_routes
+from app.automation.executions.starts import routes as starts_routes
 from app.automation.workflows import routes as workflows_routes
 from app.core import database, migrations
 from app.core.logging import configure_logging
@@ -37,6 +38,7 @@ ROUTES = [
     *devices_routes.ROUTES,
     *workflows_routes.ROUTES,
     *executions_routes.ROUTES,
+    *starts_routes.ROUTES,
     *system_routes.ROUTES,
 ]
 POOL_SIZE = 10

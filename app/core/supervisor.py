@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
@@ -22,7 +22,8 @@ PAUSE_S = 2.0
 """How long a child that died young has to wait for its successor, so that a broken one does not spin."""
 
 log = get_logger(__name__)
-Reconcile = Callable[[Redis], Awaitable[int]]
+Duty = Callable[[Redis], Awaitable[int]]
+"""Something that the reconciler does every few seconds; it returns how much there was to do."""
 
 
 @dataclass
@@ -105,20 +106,22 @@ class Supervisor:
                 os.kill(child.pid, sig)
 
 
-def supervise(settings: Settings, reconcile: Reconcile) -> int:
+def supervise(settings: Settings, duties: Sequence[Duty]) -> int:
     """Run the workers and the reconciler that the settings ask for; returns the exit code."""
     workers = [Child(f"worker-{number}", lambda: run_worker(settings)) for number in range(settings.workers)]
-    reconciler = Child("reconciler", lambda: asyncio.run(_reconcile_forever(settings, reconcile)))
+    reconciler = Child("reconciler", lambda: asyncio.run(_reconcile_forever(settings, duties)))
     log.info("workers start", workers=settings.workers)
     return Supervisor([*workers, reconciler]).run()
 
 
-async def _reconcile_forever(settings: Settings, reconcile: Reconcile) -> None:
+async def _reconcile_forever(settings: Settings, duties: Sequence[Duty]) -> None:
     redis = queue.connect(settings.require_redis())
     await database.patiently(lambda: database.open_pool(min_size=1, max_size=2), patience_s=float("inf"))
     while True:
-        try:
-            await reconcile(redis)
-        except Exception as error:  # noqa: BLE001 — the reconciler's door: it must outlive whatever it meets
-            log.warning("reconciling failed, trying again", error=str(error), kind=type(error).__name__)
+        for duty in duties:
+            try:
+                await duty(redis)
+            except Exception as error:  # noqa: BLE001 — the reconciler's door: it must outlive whatever it meets
+                kind = type(error).__name__
+                log.warning("reconciling failed, trying again", duty=duty.__qualname__, error=str(error), kind=kind)
         await asyncio.sleep(RECONCILE_EVERY_S)

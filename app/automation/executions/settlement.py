@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.automation.executions import events
+from app.automation.executions import events, news
 from app.automation.executions.events import Event
 from app.automation.executions.records import ONCE
 from app.automation.executions.statuses import execution_status
@@ -83,6 +83,7 @@ async def settle(execution_id: UUID) -> None:
         *((broken["node_id"], broken["error_class"], broken["error_message"]) if broken else (None, None, None)),
     )
     await events.append(execution_id, [Event("execution.finished", {"status": status, "counts": hosts})])
+    await news.publish_finished(execution_id)
 
 
 async def _leave_intents_unknown(execution_id: UUID) -> None:

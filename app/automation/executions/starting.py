@@ -1,7 +1,7 @@
 """How an execution begins: everything it needs is written in one transaction, then the queue is told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +29,7 @@ INSERT_BATCH = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class StartRequest:
-    """What is to be started: a workflow's row, on which hosts, and with what."""
+    """What is to be started: a workflow's row, on which hosts, with what, and by which kind of trigger."""
 
     workflow: Mapping[str, Any]
     targets: Mapping[str, Any]
@@ -38,6 +38,7 @@ class StartRequest:
     trigger: Mapping[str, Any]
     trigger_node: str | None
     dry_run: bool
+    kind: str = "manual"
 
 
 def plan_start(workflow: Mapping[str, Any], trigger_node: str | None, catalogue: Catalogue) -> tuple[Definition, Plan]:
@@ -58,6 +59,7 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
     definition, plan = plan_start(request.workflow, request.trigger_node, catalogue)
     if plan.has_device_stages and not request.hosts:
         raise ValidationError.of("targets", "this workflow has device nodes: say which devices they run on")
+    request = replace(request, trigger={**request.trigger, "kind": request.kind, "node": plan.trigger})
     execution = _row(request, plan, actor, workers)
     async with database.transaction():
         await Execution.insert(execution)
@@ -74,7 +76,12 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
             actor,
             subject_type="execution",
             subject_id=execution.id,
-            details={"workflow": request.workflow["name"], "devices": len(request.hosts), "dry_run": request.dry_run},
+            details={
+                "workflow": request.workflow["name"],
+                "trigger": request.kind,
+                "devices": len(request.hosts),
+                "dry_run": request.dry_run,
+            },
         )
     return execution.id
 
@@ -95,6 +102,7 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
         targets=_json(request.targets),
         variables=_json(request.variables),
         trigger=_json(request.trigger),
+        trigger_kind=request.kind,
         dry_run=request.dry_run,
         shard_size=progress.shard_size(len(request.hosts), workers),
         devices_total=len(request.hosts),
