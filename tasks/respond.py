@@ -21,9 +21,9 @@ OWN_HEADERS = frozenset(
 """Headers that the service sets itself: they frame the answer, or protect whoever reads it in a browser."""
 CONTENT_TYPES = {
     "json": "application/json",
-    "text": "text/plain; charset=utf-8",
-    "html": "text/html; charset=utf-8",
-    "redirect": "text/plain; charset=utf-8",
+    "text": "text/plain",
+    "html": "text/html",
+    "redirect": "text/plain",
 }
 FOUND = 302
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 from nornir.core.task import Result
 
@@ -13,7 +14,7 @@ EventName = Literal["device.created", "device.changed", "device.deleted", "execu
 NEVER = {"evaluate": "never"}
 """For parameters that are read when nothing has been evaluated yet: a trigger has not run when it decides."""
 HEADER = "^[A-Za-z0-9-]{1,64}$"
-PATH = "^/?[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$"
+PATH = "^/?[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?$"
 
 
 class ManualTriggerParams(Params, frozen=True, kw_only=True):
@@ -30,8 +31,8 @@ class WebhookTriggerParams(Params, frozen=True, kw_only=True):
         Meta(pattern=PATH, max_length=200, description="Behind /automation/v1/webhooks/; one workflow's alone."),
     ]
     methods: Annotated[
-        tuple[Method, ...], Meta(min_length=1, max_length=4, extra=NEVER, description="The HTTP methods it takes.")
-    ] = ("POST",)
+        list[Method], Meta(min_length=1, max_length=4, extra=NEVER, description="HTTP methods it takes, else POST.")
+    ] = msgspec.field(default_factory=lambda: ["POST"])
     authentication: Annotated[
         Literal["hmac", "github", "token"],
         Meta(
@@ -78,7 +79,7 @@ class EventTriggerParams(Params, frozen=True, kw_only=True):
     """Which events start it, under which condition, and on which devices."""
 
     events: Annotated[
-        tuple[EventName, ...], Meta(min_length=1, max_length=4, extra=NEVER, description="The events it listens for.")
+        list[EventName], Meta(min_length=1, max_length=4, extra=NEVER, description="The events it listens for.")
     ]
     filter: Annotated[
         Verbatim,

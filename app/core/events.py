@@ -71,8 +71,7 @@ async def publish(name: str, bodies: Sequence[Mapping[str, Any]], *, depth: int 
 
 async def deliver(redis: Redis) -> int:
     """Tell the subscribers what happened and return how many events that were; one process at a time does it."""
-    wanted = {name for subscriber in _subscribers for name in await subscriber.wants()}
-    await database.execute("DELETE FROM event_outbox WHERE name <> ALL($1)", list(wanted))
+    await _drop_unwanted()
     until, delivered = time.monotonic() + BUDGET_S, 0
     while time.monotonic() < until and await _deliver_next():
         delivered += 1
@@ -88,6 +87,13 @@ async def purge() -> int:
         MAX_ATTEMPTS,
         KEPT_DAYS,
     )
+
+
+async def _drop_unwanted() -> None:
+    wanted = {name for subscriber in _subscribers for name in await subscriber.wants()}
+    async with database.transaction():
+        if await _has_turn():
+            await database.execute("DELETE FROM event_outbox WHERE name <> ALL($1)", list(wanted))
 
 
 async def _deliver_next() -> bool:
@@ -112,8 +118,7 @@ async def _deliver_next() -> bool:
 
 
 async def _take_next() -> Event | None:
-    held = await database.fetch_one("SELECT pg_try_advisory_xact_lock($1) AS held", LOCK)
-    if held is None or not held["held"]:
+    if not await _has_turn():
         return None
     row = await database.fetch_one(
         "SELECT id, name, body, depth, request_id, created_at FROM event_outbox WHERE attempts < $1 "
@@ -130,6 +135,11 @@ async def _take_next() -> Event | None:
         depth=row["depth"],
         at=row["created_at"],
     )
+
+
+async def _has_turn() -> bool:
+    held = await database.fetch_one("SELECT pg_try_advisory_xact_lock($1) AS held", LOCK)
+    return bool(held and held["held"])
 
 
 async def _note_failure(event: Event, error: Exception) -> None:

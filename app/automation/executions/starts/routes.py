@@ -114,7 +114,7 @@ def _own(response: OwnResponse) -> Response[bytes]:
         response.body,
         status_code=response.status,
         headers={**headers, "Content-Security-Policy": OWN_POLICY},
-        media_type=response.headers.get("content-type", "text/plain; charset=utf-8"),
+        media_type=response.headers.get("content-type", "text/plain"),
     )
 
 
