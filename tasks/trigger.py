@@ -14,6 +14,7 @@ EventName = Literal["device.created", "device.changed", "device.deleted", "execu
 NEVER = {"evaluate": "never"}
 """For parameters that are read when nothing has been evaluated yet: a trigger has not run when it decides."""
 HEADER = "^[A-Za-z0-9-]{1,64}$"
+MAX_PATH_CHARS = 200
 PATH = "^/?[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?$"
 
 
@@ -28,7 +29,11 @@ class WebhookTriggerParams(Params, frozen=True, kw_only=True):
 
     path: Annotated[
         Verbatim,
-        Meta(pattern=PATH, max_length=200, description="Behind /automation/v1/webhooks/; one workflow's alone."),
+        Meta(
+            pattern=PATH,
+            max_length=MAX_PATH_CHARS,
+            description="Behind /automation/v1/webhooks/; one workflow's alone.",
+        ),
     ]
     methods: Annotated[
         list[Method], Meta(min_length=1, max_length=4, extra=NEVER, description="HTTP methods it takes, else POST.")

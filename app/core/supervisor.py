@@ -118,10 +118,15 @@ async def _reconcile_forever(settings: Settings, duties: Sequence[Duty]) -> None
     redis = queue.connect(settings.require_redis())
     await database.patiently(lambda: database.open_pool(min_size=1, max_size=2), patience_s=float("inf"))
     while True:
-        for duty in duties:
-            try:
-                await duty(redis)
-            except Exception as error:  # noqa: BLE001 — the reconciler's door: it must outlive whatever it meets
-                kind = type(error).__name__
-                log.warning("reconciling failed, trying again", duty=duty.__qualname__, error=str(error), kind=kind)
+        await fulfil(duties, redis)
         await asyncio.sleep(RECONCILE_EVERY_S)
+
+
+async def fulfil(duties: Sequence[Duty], redis: Redis) -> None:
+    """Do each duty once; one that fails is logged, and keeps none of the others."""
+    for duty in duties:
+        try:
+            await duty(redis)
+        except Exception as error:  # noqa: BLE001 — the reconciler's door: it must outlive whatever it meets
+            kind = type(error).__name__
+            log.warning("reconciling failed, trying again", duty=duty.__qualname__, error=str(error), kind=kind)

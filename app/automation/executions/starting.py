@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from redis import Redis
 
-from app.automation.executions import events, progress
+from app.automation.executions import events, outputs, progress
 from app.automation.executions.events import Event
 from app.automation.executions.records import ONCE
 from app.automation.executions.settlement import settle
@@ -151,13 +151,16 @@ async def _insert_stages(execution_id: UUID, plan: Plan) -> None:
 
 
 async def _record_trigger(execution_id: UUID, plan: Plan, trigger: Mapping[str, Any]) -> None:
+    packed = outputs.pack(dict(trigger))
+    await outputs.store_blobs([packed])
     await ResultRow.insert(
         ResultRow(
             execution=execution_id,
             node_id=plan.trigger,
             host_key=ONCE,
             status="success",
-            outputs=_json(dict(trigger)),
+            outputs=packed.inline,
+            output_hash=packed.hash,
             started_at=now(),
         )
     )

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from app.automation.workflows import parameters
 from app.automation.workflows.definition import Definition, DefinitionFault, Node, fault
 from app.automation.workflows.expressions import ExpressionError, references
 from app.automation.workflows.graph import Catalogue
@@ -39,7 +40,9 @@ def of_type(definition: Definition, catalogue: Catalogue, type_id: str) -> list[
 
 
 def check_triggers(definition: Definition, catalogue: Catalogue) -> Iterator[DefinitionFault]:
-    """Yield what keeps triggers from firing, beyond the types of their parameters."""
+    """Yield what keeps triggers from firing, beyond what each parameter says by itself."""
+    yield from _check_readable(definition, catalogue, WEBHOOK, WebhookTriggerParams)
+    yield from _check_readable(definition, catalogue, EVENT, EventTriggerParams)
     hooks = webhooks(definition, catalogue)
     paths = Counter(params.path for params in hooks.values())
     responds = bool(of_type(definition, catalogue, RESPOND))
@@ -52,6 +55,17 @@ def check_triggers(definition: Definition, catalogue: Catalogue) -> Iterator[Def
             yield fault("no_response", message, node_id=node_id, field="parameters.response_mode")
     for node_id, listening in event_triggers(definition, catalogue).items():
         yield from _check_event_trigger(node_id, listening)
+
+
+def _check_readable(
+    definition: Definition, catalogue: Catalogue, type_id: str, params: type[Params]
+) -> Iterator[DefinitionFault]:
+    """Yield the triggers whose parameters want evaluating: nothing has run that an expression could speak of."""
+    unread = [node for node in of_type(definition, catalogue, type_id) if not _is_readable(node, params)]
+    for node in unread:
+        if not parameters.check(node, catalogue[type_id]):
+            message = "A trigger's parameters hold no expressions: it decides before anything has run."
+            yield fault("bad_parameter", message, node_id=node.id, field="parameters")
 
 
 def _check_event_trigger(node_id: str, params: EventTriggerParams) -> Iterator[DefinitionFault]:
@@ -70,10 +84,13 @@ def _check_event_trigger(node_id: str, params: EventTriggerParams) -> Iterator[D
 
 
 def _read(definition: Definition, catalogue: Catalogue, type_id: str, params: type[P]) -> dict[str, P]:
-    found: dict[str, P] = {}
-    for node in of_type(definition, catalogue, type_id):
-        try:
-            found[node.id] = msgspec.convert(dict(node.parameters), params)
-        except msgspec.ValidationError:
-            continue  # told by the check of every node's parameters, field by field
-    return found
+    nodes = [node for node in of_type(definition, catalogue, type_id) if _is_readable(node, params)]
+    return {node.id: msgspec.convert(dict(node.parameters), params) for node in nodes}
+
+
+def _is_readable(node: Node, params: type[Params]) -> bool:
+    try:
+        msgspec.convert(dict(node.parameters), params)
+    except msgspec.ValidationError:
+        return False
+    return True

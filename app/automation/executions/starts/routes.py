@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from litestar import Controller, MediaType, Request, Response, post, route
 from litestar.enums import HttpMethod
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from litestar.status_codes import HTTP_202_ACCEPTED
 from litestar.types import ControllerRouterHandler
 
@@ -24,11 +24,15 @@ from app.web.guards import public, requires
 from app.web.idempotency import IdempotencyKey
 from app.web.openapi import also_answers
 from app.web.query import any_query
+from tasks.trigger import MAX_PATH_CHARS, PATH
 
 MAX_WAIT_S = 300
 MAX_WEBHOOK_BYTES = 1024 * 1024
 OWN_POLICY = "default-src 'none'; sandbox"
 """What a workflow sends to a browser is a stranger's page: it runs no scripts and is of no origin."""
+WebhookPath = Annotated[
+    str, PathParameter(pattern=PATH, max_length=MAX_PATH_CHARS, description="The path of a webhook trigger.")
+]
 Wait = Annotated[int, QueryParameter(ge=0, le=MAX_WAIT_S, description="Seconds to wait for the end before answering.")]
 
 
@@ -75,7 +79,7 @@ class WebhookController(Controller):
     )
     async def receive_webhook(
         self,
-        path: FromPath[str],
+        path: WebhookPath,
         request: Request[Any, Any, Any],
         catalogue: Palette,
         redis: RedisClient,
