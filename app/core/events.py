@@ -98,6 +98,7 @@ async def _drop_unwanted() -> None:
 
 async def _deliver_next() -> bool:
     event: Event | None = None
+    before = context.current()
     try:
         async with database.transaction():
             event = await _take_next()
@@ -114,6 +115,8 @@ async def _deliver_next() -> bool:
             raise
         await _note_failure(event, error)
         return False
+    finally:
+        context.enter(before)
     return True
 
 

@@ -114,6 +114,19 @@ async def test_what_was_refused_is_not_told(admin: httpx.AsyncClient, redis: Red
 
 
 @pytest.mark.usefixtures("_consumer")
+async def test_what_an_event_starts_bears_the_id_of_the_request_that_caused_it(
+    admin: httpx.AsyncClient, redis: Redis
+) -> None:
+    await make_workflow(admin, on("device.created"))
+    body = {"name": "r1", "address": "127.0.0.1", "platform": "cisco_ios"}
+    caused = await admin.post("/inventory/v1/devices", json=body, headers={"X-Request-ID": "the-cause"})
+    assert caused.status_code == 201
+    await events.deliver(redis)
+    (entry,) = (await admin.get("/system/v1/audit?action=execution.started")).json()["data"]
+    assert (entry["request_id"], entry["actor_name"], entry["details"]["trigger"]) == ("the-cause", "admin", "event")
+
+
+@pytest.mark.usefixtures("_consumer")
 async def test_an_event_told_twice_starts_once(admin: httpx.AsyncClient, redis: Redis) -> None:
     await make_workflow(admin, on("device.created"))
     await make_devices(admin, ["r1"])
