@@ -5,7 +5,8 @@ from importlib import import_module
 from app.automation.executions.engine import runtime
 from app.automation.executions.engine.runtime import Runtime
 from app.automation.executions.reconciler import keep_time, reconcile
-from app.core import database
+from app.automation.executions.starts import event_starts, upkeep
+from app.core import database, events
 from app.core.logging import configure_logging
 from app.core.settings import Settings, load_settings
 from app.core.supervisor import Duty, supervise
@@ -14,8 +15,13 @@ from app.palette import build_catalog
 
 PRELOADED = ("app.automation.executions.engine.shard", "app.piccolo_app")
 """What a work-horse would else import again for every job."""
-DUTIES = (Duty(every_s=0.5, run=keep_time), Duty(every_s=3.0, run=reconcile))
-"""What the process beside the workers does: let what waits go on, find what got lost."""
+DUTIES = (
+    Duty(every_s=0.5, run=keep_time),
+    Duty(every_s=0.5, run=events.deliver),
+    Duty(every_s=3.0, run=reconcile),
+    Duty(every_s=60.0, run=upkeep.purge),
+)
+"""What the process beside the workers does: let go on what waits, deliver news, find what got lost, tidy up."""
 
 
 def run(settings: Settings) -> int:
@@ -26,6 +32,7 @@ def run(settings: Settings) -> int:
     database.engine()
     vault.configure(settings.require_keyring())
     runtime.configure(Runtime(build_catalog(settings.nodes_path), settings))
+    events.subscribe(event_starts.SUBSCRIBER)
     return supervise(settings, DUTIES)
 
 

@@ -16,6 +16,7 @@ from tests.support import environment
 environment.isolate()
 
 from app.core import database as core_database  # noqa: E402 — the environment comes first
+from app.core import events  # noqa: E402
 from app.core.access import PERMISSIONS  # noqa: E402
 from app.core.embedded import EmbeddedServices  # noqa: E402
 from app.core.logging import configure_logging  # noqa: E402
@@ -61,6 +62,19 @@ async def database(pool: None) -> AsyncIterator[None]:
     """Lend the database with nothing in it but the built-in roles."""
     yield
     await servers.empty_tables()
+
+
+@pytest.fixture
+async def sole_deliverer(pool: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Make this process the only one that delivers events, and to nobody yet: workers may run beside it."""
+    opened = core_database.engine().pool
+    assert opened is not None
+    async with opened.acquire() as connection:
+        await connection.execute("SELECT pg_advisory_lock($1)", events.LOCK)
+        monkeypatch.setattr(events, "LOCK", events.LOCK + 0x1000)
+        monkeypatch.setattr(events, "_subscribers", [])
+        yield
+        await connection.execute("SELECT pg_advisory_unlock_all()")
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ OURS = {
     "flow:switch",
     "http:graphql",
     "http:request",
+    "http:respond-webhook",
     "logic:if",
     "logic:loop",
     "logic:merge",
@@ -57,7 +58,9 @@ OURS = {
     "transform:set-fields",
     "transform:sort",
     "transform:split",
+    "trigger:event",
     "trigger:manual",
+    "trigger:webhook",
 }
 GUEST = '''
 from tasks.node import Params, node

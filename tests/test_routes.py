@@ -25,6 +25,7 @@ PUBLIC = {
     "POST /login",
     "POST /identity/v1/auth/login",
     "POST /identity/v1/auth/refresh",
+    *(f"{method} /automation/v1/webhooks/{{path:path}}" for method in ("GET", "POST", "PUT", "DELETE")),
 }
 ANYBODY_KNOWN = {
     "DELETE /identity/v1/sessions",
@@ -120,7 +121,7 @@ async def test_every_route_with_a_permission_lets_its_holder_past_the_guard(app:
 
 async def test_no_route_ignores_an_unknown_query_parameter(app: Litestar, admin: httpx.AsyncClient) -> None:
     for method, path, _ in routes(app):
-        if method != "*" and path != "/logout":
+        if method != "*" and path not in {"/logout", "/automation/v1/webhooks/{path:path}"}:
             response = await admin.request(method, address(path), params={"no_such_parameter": "1"})
             assert response.status_code in {403, 422}, f"{method} {path}"
             if response.status_code == 422:

@@ -127,8 +127,14 @@ async def _keep_on(settings: Settings, duties: Sequence[Duty]) -> None:
 
 async def _do_forever(duty: Duty, redis: Redis) -> None:
     while True:
-        try:
-            await duty.run(redis)
-        except Exception as error:  # noqa: BLE001 — the reconciler's door: it must outlive whatever it meets
-            log.warning("a duty failed, trying again", error=str(error), kind=type(error).__name__)
+        await fulfil(duty, redis)
         await asyncio.sleep(duty.every_s)
+
+
+async def fulfil(duty: Duty, redis: Redis) -> None:
+    """Do a duty once; that it failed is logged, and keeps it from nothing the next time."""
+    try:
+        await duty.run(redis)
+    except Exception as error:  # noqa: BLE001 — the reconciler's door: it must outlive whatever it meets
+        kind = type(error).__name__
+        log.warning("a duty failed, trying again", duty=duty.run.__qualname__, error=str(error), kind=kind)

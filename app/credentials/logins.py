@@ -1,6 +1,6 @@
 """Credentials on their way into a session: which may be opened, and the record of every opening."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,12 +44,24 @@ async def open_credential(credential_id: UUID, use: Use | None = None) -> Login:
 async def open_named(reference: str, credential_type: str, use: Use | None = None) -> Login:
     """Open the credential of an id or a name, which must be of a type; raises NoLoginError."""
     (row,) = await _find_one(read_id(reference) or reference)
-    if row["credential_type"] != credential_type:
-        raise NoLoginError(
-            f"The credential {row['name']} is of type {row['credential_type']}, and {credential_type} is needed here."
-        )
+    _require_type(row, credential_type)
     (login,) = await _open_all([row], use or Use())
     return login
+
+
+async def check_with(
+    reference: str, credential_type: str, check: Callable[[Login], bool], use: Use | None = None
+) -> bool:
+    """Say whether a check holds with the credential of an id or a name; raises NoLoginError.
+
+    Put on record only where it holds: strangers who try a secret would fill the audit trail.
+    """
+    (row,) = await _find_one(read_id(reference) or reference)
+    _require_type(row, credential_type)
+    if not check(_login(row)):
+        return False
+    await _open_all([row], use or Use())
+    return True
 
 
 async def open_candidates(candidates: Sequence[UUID], credential_type: str, use: Use | None = None) -> list[Login]:
@@ -98,6 +110,13 @@ async def _find_one(reference: UUID | str) -> list[dict[str, Any]]:
     if reason is not None:
         raise NoLoginError(f"The credential {reason}.")
     return rows
+
+
+def _require_type(row: Mapping[str, Any], credential_type: str) -> None:
+    if row["credential_type"] != credential_type:
+        raise NoLoginError(
+            f"The credential {row['name']} is of type {row['credential_type']}, and {credential_type} is needed here."
+        )
 
 
 async def _open_all(rows: Sequence[Mapping[str, Any]], use: Use) -> list[Login]:

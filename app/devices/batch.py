@@ -12,6 +12,7 @@ from app.core.access import Principal
 from app.core.clock import uuid7
 from app.core.errors import Fault, ValidationError
 from app.credentials import service as credentials
+from app.devices import news
 from app.devices.assignments import ASSIGN, assign_to_devices
 from app.devices.batch_rows import Row
 from app.devices.schemas import BatchResult, Mode, RowFault
@@ -81,6 +82,8 @@ async def apply_batch(rows: Sequence[Row], mode: Mode, actor: Principal, *, atom
         applied = {**plan.known, **{device_id: plan.new[device_id] for device_id in created}}
         await _assign(applied, actor)
         await record("import", actor, "", mode=mode, created=len(created), updated=len(plan.known))
+        await news.publish_devices(news.CREATED, dict.fromkeys(created, ()))
+        await news.publish_devices(news.CHANGED, {one: sorted(row.given) for one, row in plan.known.items()})
     return BatchResult(created=len(created), updated=len(plan.known), errors=_errors(rows))
 
 

@@ -14,6 +14,7 @@ from app.core.clock import now, uuid7
 from app.core.errors import ConflictError, NotFoundError
 from app.core.matching import contains, every, has_entry, read_id
 from app.core.paging import Ordering, Page, PageRequest, read_page
+from app.devices import news
 from app.devices.assignments import assign_to_devices, require_credentials
 from app.devices.rules import canonical_address, device_faults, refuse
 from app.devices.schemas import (
@@ -74,6 +75,7 @@ async def create_device(given: DeviceCreate, actor: Principal) -> DeviceRead:
             if credential_ids:
                 await _assign(device_id, credential_ids, actor)
             await record("create", actor, device_id, name=given.name)
+            await news.publish_devices(news.CREATED, {device_id: ()})
             return await get_device(device_id)
 
 
@@ -91,6 +93,8 @@ async def update_device(device_id: UUID, given: DeviceUpdate, actor: Principal) 
             if credential_ids is not None:
                 await _assign(device_id, credential_ids, actor)
             await record("update", actor, device_id, name=row["name"], changed=changed)
+            if changed:
+                await news.publish_devices(news.CHANGED, {device_id: changed})
             return await get_device(device_id)
 
 
@@ -100,6 +104,7 @@ async def delete_device(device_id: UUID, actor: Principal) -> DeviceRead:
         row = await _find(device_id, lock=True)
         await Device.update({Device.deleted_at: now(), Device.living_name: None}).where(Device.id == device_id)
         await record("delete", actor, device_id, name=row["name"])
+        await news.publish_devices(news.DELETED, {device_id: ()})
         return await get_device(device_id)
 
 
@@ -112,6 +117,7 @@ async def restore_device(device_id: UUID, actor: Principal) -> DeviceRead:
                 Device.id == device_id
             )
         await record("restore", actor, device_id, name=row["name"])
+        await news.publish_devices(news.CREATED, {device_id: ()})
         return await get_device(device_id)
 
 

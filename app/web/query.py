@@ -8,6 +8,7 @@ from litestar.routes import HTTPRoute
 from app.core.errors import Fault, ValidationError
 
 OPT_KEY = "query_parameters"
+ANY_KEY = "any_query_parameters"
 
 
 def note_query_parameters(app: Litestar) -> None:
@@ -18,8 +19,15 @@ def note_query_parameters(app: Litestar) -> None:
                 handler.opt[OPT_KEY] = frozenset(parameter.field_alias for parameter in model.expected_query_params)
 
 
+def any_query() -> dict[str, Any]:
+    """Return the ``opt`` of a route whose query string is its caller's own affair."""
+    return {ANY_KEY: True}
+
+
 async def refuse_unknown_query(request: Request[Any, Any, Any]) -> None:
     """Raise ValidationError naming each query parameter that the route does not declare, or that holds a NUL."""
+    if request.route_handler.opt.get(ANY_KEY):
+        return
     declared = cast("frozenset[str]", request.route_handler.opt.get(OPT_KEY, frozenset()))
     offered = ", ".join(sorted(declared)) or "none"
     faults = [

@@ -1,12 +1,18 @@
 """What callers are told of the API: routes that exist, the envelope as it is, roles and figures of the code."""
 
 import json
+import os
 import re
+import subprocess
 from datetime import timedelta
 
 import httpx
 from litestar import Litestar
 
+from app.automation.executions.idempotency import KEPT_H
+from app.automation.executions.starts.limits import PATH_LIMIT, SENDER_LIMIT, WINDOW_S
+from app.automation.executions.starts.responses import WAIT_S
+from app.automation.executions.starts.routes import MAX_WEBHOOK_BYTES
 from app.core.paging import COUNT_EXACT_TO, DEFAULT_LIMIT, MAX_LIMIT
 from app.devices.routes.bodies import MAX_BATCH_BYTES
 from app.devices.schemas import MAX_BATCH
@@ -15,7 +21,9 @@ from app.identity.roles import BUILT_IN
 from app.web.bodies import MAX_BODY_BYTES
 from app.web.guards import handlers_of
 from app.web.openapi import DESCRIPTIONS
+from tasks.trigger import WebhookTriggerParams
 from tests.support.pages import PAGES, blocks, name_of, read, rows, section
+from tests.support.webhooks import signed
 
 PAGE = read("docs/api.md")
 ROUTE = re.compile(
@@ -82,6 +90,20 @@ def test_the_roles_told_are_the_built_in_ones() -> None:
 def test_the_statuses_told_are_those_that_the_document_describes() -> None:
     told = {int(row[0]) for row in rows(section(PAGE, "## The envelope"))}
     assert told - {405} == set(DESCRIPTIONS) - {502, 504}
+
+
+def test_the_figures_told_of_starts_are_those_of_the_code() -> None:
+    assert (KEPT_H, MAX_WEBHOOK_BYTES, WAIT_S) == (24, 1024**2, 30.0)
+    assert (WINDOW_S, PATH_LIMIT, SENDER_LIMIT) == (60, 600, 120)
+    assert WebhookTriggerParams(path="p", credential="c").replay_window_s == 300
+
+
+def test_the_signature_told_is_one_that_counts() -> None:
+    (shown,) = blocks(section(PAGE, "## Webhooks"), "sh")
+    signing = shown.text.partition("curl")[0] + 'printf "%s %s %s" "$STAMP" "$SIGNATURE" "$BODY"'
+    made = subprocess.run(["bash", "-ec", signing], env={**os.environ, "SECRET": "s3"}, capture_output=True, check=True)
+    stamp, signature, body = made.stdout.decode().split(" ", 2)
+    assert signed(body.encode(), secret="s3", at=float(stamp))["X-Signature"] == signature
 
 
 def test_the_figures_told_are_those_of_the_code() -> None:

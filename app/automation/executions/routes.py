@@ -4,22 +4,24 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
-import anyio
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
-from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
+from litestar.status_codes import HTTP_202_ACCEPTED
 from litestar.types import ControllerRouterHandler
 
 from app.automation.executions import events, service
+from app.automation.executions.answers import answer_start
+from app.automation.executions.idempotency import Key
 from app.automation.executions.schemas import ExecuteRequest, ExecutionDetail, ExecutionRead, HostRead, ResultRead
 from app.automation.executions.service import ExecutionFilter, ResultFilter
-from app.automation.executions.statuses import ENDED, ExecutionStatus, ResultStatus
+from app.automation.executions.statuses import ExecutionStatus, ResultStatus, TriggerKind
 from app.core.errors import MalformedError
 from app.web.dependencies import Caller, Configuration, Paging, Palette, RedisClient
 from app.web.envelope import Reply, page_reply, reply
 from app.web.guards import requires
+from app.web.idempotency import IdempotencyKey
 from app.web.openapi import also_answers
 from tasks.errors import ErrorClass
 
@@ -49,19 +51,14 @@ class StartController(Controller):
         redis: RedisClient,
         settings: Configuration,
         wait: Wait = 0,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[Reply[ExecutionDetail]]:
         """Start a workflow: 202 with its Location, or 200 when it ended within `wait` seconds."""
-        execution = await service.start_execution(
-            workflow_id, data, catalogue, principal, redis=redis, workers=settings.workers
+        key = Key.of(idempotency_key, principal, f"workflow.execute:{workflow_id}", data)
+        started = await service.start_execution(
+            workflow_id, data, catalogue, principal, redis=redis, workers=settings.workers, key=key
         )
-        with anyio.move_on_after(wait):
-            await service.wait_for_end(execution.id, settings.require_redis())
-        execution = await service.get_execution(execution.id)
-        return Response(
-            reply(execution),
-            status_code=HTTP_200_OK if execution.status in ENDED else HTTP_202_ACCEPTED,
-            headers={"Location": f"/automation/v1/executions/{execution.id}"},
-        )
+        return await answer_start(started, wait, settings)
 
 
 class ExecutionController(Controller):
@@ -76,9 +73,10 @@ class ExecutionController(Controller):
         paging: Paging,
         workflow_id: FromQuery[UUID | None] = None,
         status: FromQuery[ExecutionStatus | None] = None,
+        trigger_kind: FromQuery[TriggerKind | None] = None,
     ) -> Reply[list[ExecutionRead]]:
         """List executions, the newest first (sort: created_at, status)."""
-        filters = ExecutionFilter(workflow_id=workflow_id, status=status)
+        filters = ExecutionFilter(workflow_id=workflow_id, status=status, trigger_kind=trigger_kind)
         return page_reply(await service.list_executions(filters, paging), service.read_execution)
 
     @get("/{execution_id:uuid}", guards=[requires("automation.execution.view")])

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from redis import Redis
 
-from app.automation.executions import events, outputs, standing, starting
+from app.automation.executions import events, idempotency, outputs, standing, starting
+from app.automation.executions.idempotency import Key, Started
 from app.automation.executions.redaction import redact
 from app.automation.executions.schemas import (
     CountsRead,
@@ -22,7 +23,7 @@ from app.automation.executions.schemas import (
     ResultRead,
 )
 from app.automation.executions.starting import StartRequest
-from app.automation.executions.statuses import ENDED, node_status
+from app.automation.executions.statuses import ENDED, TriggerKind, node_status
 from app.automation.executions.tables import Execution, ExecutionHost, NodeExecution, OutputBlob
 from app.automation.executions.tables import Result as ResultRow
 from app.automation.workflows import service as workflows
@@ -55,6 +56,7 @@ class ExecutionFilter:
 
     workflow_id: UUID | None = None
     status: str | None = None
+    trigger_kind: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,18 +70,46 @@ class ResultFilter:
 
 
 async def start_execution(
-    workflow_id: UUID, given: ExecuteRequest, catalogue: Catalogue, actor: Principal, *, redis: Redis, workers: int
-) -> ExecutionDetail:
-    """Start a workflow on targets and return the execution as it stands then."""
-    workflow = await workflows.get_workflow(workflow_id)
+    workflow_id: UUID,
+    given: ExecuteRequest,
+    catalogue: Catalogue,
+    actor: Principal,
+    *,
+    redis: Redis,
+    workers: int,
+    key: Key | None = None,
+) -> Started:
+    """Start a workflow on targets; under a key that was used before, return what that started."""
+
+    async def begin() -> UUID:
+        workflow = await workflows.get_workflow(workflow_id)
+        return await begin_execution(workflow, given, catalogue, actor, workers=workers)
+
+    started = await idempotency.once(key, begin)
+    if not started.replayed:
+        await starting.announce(started.execution_id, redis)
+    return started
+
+
+async def begin_execution(
+    workflow: Mapping[str, Any],
+    given: ExecuteRequest,
+    catalogue: Catalogue,
+    actor: Principal,
+    *,
+    workers: int,
+    kind: TriggerKind = "manual",
+) -> UUID:
+    """Check and write a start, inside the caller's transaction when there is one; announcing it is the caller's."""
     _check_variables(given.variables)
+    _check_trigger(given.trigger)
     definition, plan = starting.plan_start(workflow, given.trigger_node, catalogue)
     if plan.has_device_stages:
         actor.require("devices.device.connect")
     if any(node.parameters.get("credential") for node in definition.nodes.values()):
         actor.require("credentials.credential.use")
     hosts = [] if given.targets is None else await device_targets.resolve(given.targets)
-    execution_id = await starting.begin(
+    return await starting.begin(
         StartRequest(
             workflow=workflow,
             targets=given.targets or {},
@@ -88,18 +118,21 @@ async def start_execution(
             trigger=given.trigger,
             trigger_node=given.trigger_node,
             dry_run=given.dry_run,
+            kind=kind,
         ),
         catalogue,
         actor,
         workers,
     )
-    await starting.announce(execution_id, redis)
-    return await get_execution(execution_id)
 
 
 async def list_executions(filters: ExecutionFilter, request: PageRequest) -> Page[dict[str, Any]]:
     """Return one page of executions, the newest first unless sorted otherwise."""
-    wanted = ((Execution.workflow_id, filters.workflow_id), (Execution.status, filters.status))
+    wanted = (
+        (Execution.workflow_id, filters.workflow_id),
+        (Execution.status, filters.status),
+        (Execution.trigger_kind, filters.trigger_kind),
+    )
     where = every_given(wanted)
     return await read_page(Execution, request, ORDERING, where)
 
@@ -248,3 +281,9 @@ def _check_variables(variables: Mapping[str, Any]) -> None:
     for name in variables:
         if not name.isidentifier() or name.startswith("_"):
             raise ValidationError.of(f"variables.{name}", "a variable's name is letters, digits and _, not first")
+
+
+def _check_trigger(trigger: Mapping[str, Any]) -> None:
+    for name in ("kind", "node"):
+        if name in trigger:
+            raise ValidationError.of(f"trigger.{name}", "the service says this itself; call it something else")

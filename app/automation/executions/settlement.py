@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal
 from uuid import UUID
 
-from app.automation.executions import events
+from app.automation.executions import events, news
 from app.automation.executions.events import Event
 from app.automation.executions.records import ONCE
 from app.automation.executions.statuses import execution_status
@@ -88,6 +88,7 @@ async def settle(execution_id: UUID) -> None:
     if execution["parent"] is not None:
         await _wake_parent(execution["parent"], execution_id)
     await events.append(execution_id, [Event("execution.finished", {"status": status, "counts": hosts})])
+    await news.publish_finished(execution_id)
 
 
 def _reason(stopped: str, hosts: Mapping[str, int]) -> dict[str, str | None] | None:

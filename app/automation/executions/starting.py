@@ -1,7 +1,7 @@
 """How an execution begins: everything it needs is written in one transaction, then the queue is told."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from redis import Redis
 
-from app.automation.executions import events, progress
+from app.automation.executions import events, outputs, progress
 from app.automation.executions.events import Event
 from app.automation.executions.records import ONCE
 from app.automation.executions.settlement import settle
@@ -32,7 +32,7 @@ INSERT_BATCH = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class StartRequest:
-    """What is to be started: a workflow's row, on which hosts, and with what."""
+    """What is to be started: a workflow's row, on which hosts, with what, and by which kind of trigger."""
 
     workflow: Mapping[str, Any]
     targets: Mapping[str, Any]
@@ -45,6 +45,7 @@ class StartRequest:
     parent_node: str | None = None
     depth: int = 0
     rerun_of: UUID | None = None
+    kind: str = "manual"
 
 
 def plan_start(workflow: Mapping[str, Any], trigger_node: str | None, catalogue: Catalogue) -> tuple[Definition, Plan]:
@@ -65,6 +66,7 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
     definition, plan = plan_start(request.workflow, request.trigger_node, catalogue)
     if plan.has_device_stages and not request.hosts:
         raise ValidationError.of("targets", "this workflow has device nodes: say which devices they run on")
+    request = replace(request, trigger={**request.trigger, "kind": request.kind, "node": plan.trigger})
     execution = _row(request, plan, actor, workers)
     async with database.transaction():
         await Execution.insert(execution)
@@ -80,7 +82,12 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
             actor,
             subject_type="execution",
             subject_id=execution.id,
-            details={"workflow": request.workflow["name"], "devices": len(request.hosts), "dry_run": request.dry_run},
+            details={
+                "workflow": request.workflow["name"],
+                "trigger": request.kind,
+                "devices": len(request.hosts),
+                "dry_run": request.dry_run,
+            },
         )
     return execution.id
 
@@ -109,6 +116,7 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
         targets=_json(request.targets),
         variables=_json(request.variables),
         trigger=_json(request.trigger),
+        trigger_kind=request.kind,
         dry_run=request.dry_run,
         parent=request.parent,
         parent_node=request.parent_node,
@@ -155,13 +163,16 @@ async def _insert_nodes(execution_id: UUID, definition: Definition, plan: Plan) 
 
 
 async def _record_trigger(execution_id: UUID, plan: Plan, trigger: Mapping[str, Any]) -> None:
+    packed = outputs.pack(dict(trigger))
+    await outputs.store_blobs([packed])
     await ResultRow.insert(
         ResultRow(
             execution=execution_id,
             node_id=plan.trigger,
             host_key=ONCE,
             status="success",
-            outputs=_json(dict(trigger)),
+            outputs=packed.inline,
+            output_hash=packed.hash,
             started_at=now(),
         )
     )

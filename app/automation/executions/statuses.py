@@ -10,6 +10,8 @@ ResultStatus = Literal["success", "failed", "skipped", "unknown", "cancelled"]
 NodeStatus = Literal["pending", "running", "waiting", "success", "failed", "skipped", "cancelled", "unknown"]
 ExecutionStatus = Literal["queued", "running", "waiting", "success", "partial", "failed", "cancelled", "timeout"]
 
+TriggerKind = Literal["manual", "node", "webhook", "event", "schedule"]
+
 ENDED: frozenset[str] = frozenset({"success", "partial", "failed", "cancelled", "timeout"})
 CERTAIN: frozenset[str] = NOTHING_SENT | {"config_rejected", "upstream", "parse"}
 """Error classes after which it is known whether a change took effect: it did not, or the other side said so."""

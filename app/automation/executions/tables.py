@@ -33,6 +33,7 @@ class Execution(Table, tablename="executions"):
     targets = JSONB(default="{}")
     variables = JSONB(default="{}")
     trigger = JSONB(default="{}")
+    trigger_kind = Varchar(length=16, default="manual", index=True)
     dry_run = Boolean(default=False)
     settings = JSONB(default="{}")
     shard_size = Integer(default=13)
@@ -254,3 +255,34 @@ class ExecutionEvent(Table, tablename="execution_events"):
     body = JSONB()
     at = Timestamptz(default=now)
     execution_events_seq_uq = Unique(["execution", "seq"])
+
+
+class IdempotencyKey(Table, tablename="idempotency_keys"):
+    """A caller's own name for a request that starts work, and the execution that it started."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    user = UUID()
+    operation = Varchar(length=200)
+    key = Varchar(length=255)
+    body_hash = Varchar(length=64)
+    execution = ForeignKey(references=Execution, on_delete=OnDelete.cascade, index=True)
+    created_at = Timestamptz(default=now, index=True)
+    idempotency_keys_once_uq = Unique(["user", "operation", "key"])
+
+
+class StartClaim(Table, tablename="start_claims"):
+    """An occasion that starts one execution and no more: an event for a trigger, a schedule's due time."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    kind = Varchar(length=16)
+    occasion = Varchar(length=255)
+    execution = ForeignKey(references=Execution, on_delete=OnDelete.cascade, index=True)
+    created_at = Timestamptz(default=now, index=True)
+    start_claims_once_uq = Unique(["kind", "occasion"])
+
+
+class WebhookSignature(Table, tablename="webhook_signatures"):
+    """The hash of a webhook's signature that was accepted; until it expires it is not accepted again."""
+
+    hash = Varchar(length=64, primary_key=True)
+    expires_at = Timestamptz(default=now, index=True)

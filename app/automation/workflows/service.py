@@ -11,6 +11,7 @@ from piccolo.columns import Column
 from app.automation.workflows.graph import Catalogue, Plan, compile_plan, triggers
 from app.automation.workflows.schemas import WorkflowCreate, WorkflowUpdate
 from app.automation.workflows.tables import Workflow
+from app.automation.workflows.trigger_index import index_triggers
 from app.automation.workflows.validation import Verdict, validate
 from app.core import database
 from app.core.access import Principal
@@ -88,10 +89,12 @@ async def create_workflow(given: WorkflowCreate, catalogue: Catalogue, actor: Pr
         tags=_json(given.tags),
         enabled=given.enabled,
         created_by=actor.username,
+        author_id=actor.user_id,
     )
     async with database.transaction():
         with database.violations(workflows_name_key=_taken(given.name)):
             await Workflow.insert(workflow)
+        await index_triggers(workflow.id, given.definition, catalogue, enabled=given.enabled)
         await audit.record("workflow.created", actor, subject_type="workflow", subject_id=workflow.id)
     return await get_workflow(workflow.id)
 
@@ -110,8 +113,13 @@ async def update_workflow(
             name: _json(value) if name in {"definition", "tags"} else value for name, value in changes.items()
         }
         values |= {"version": version, "updated_at": now()}
+        if "definition" in changes:
+            values["author_id"] = actor.user_id
         with database.violations(workflows_name_key=_taken(changes.get("name", ""))):
             await Workflow.update(values).where(Workflow.id == workflow_id)
+        if changes.keys() & {"definition", "enabled"}:
+            saved = {**current, **changes}
+            await index_triggers(workflow_id, saved["definition"], catalogue, enabled=saved["enabled"])
         await audit.record(
             "workflow.changed",
             actor,

@@ -12,6 +12,7 @@ from app.automation.workflows.definition import Definition, DefinitionFault, Edg
 from app.automation.workflows.expressions import RESERVED, ExpressionError, Reference, references
 from app.automation.workflows.graph import Catalogue, ancestors, resolve_scopes, topological_order, triggers
 from app.automation.workflows.loops import check_loops
+from app.automation.workflows.trigger_nodes import check_triggers
 from tasks.node import Handle, NodeType
 
 ALWAYS_CONNECTS = {"any", "trigger"}
@@ -40,6 +41,7 @@ def validate(raw: Any, catalogue: Catalogue) -> Verdict:
     errors += [found for node in definition.nodes.values() if node.id in known for found in _node(node, known[node.id])]
     errors += [found for edge in definition.edges for found in _edge(edge, definition, known)]
     errors += _triggers(definition, catalogue)
+    errors += check_triggers(definition, catalogue)
     order, cyclic = topological_order(definition)
     if cyclic:
         message = (
