@@ -27,6 +27,7 @@ from app.automation.executions.tables import Execution, ExecutionHost, NodeExecu
 from app.automation.executions.tables import Result as ResultRow
 from app.automation.workflows import service as workflows
 from app.automation.workflows.graph import Catalogue
+from app.automation.workflows.packages import disabled_packages
 from app.core.access import Principal
 from app.core.errors import ConflictError, NotFoundError, ValidationError
 from app.core.matching import every_given
@@ -72,7 +73,8 @@ async def start_execution(
     """Start a workflow on targets and return the execution as it stands then."""
     workflow = await workflows.get_workflow(workflow_id)
     _check_variables(given.variables)
-    definition, plan = starting.plan_start(workflow, given.trigger_node, catalogue)
+    disabled = await disabled_packages()
+    definition, plan = starting.plan_start(workflow, given.trigger_node, catalogue, disabled)
     if plan.has_device_stages:
         actor.require("devices.device.connect")
     if any(node.parameters.get("credential") for node in definition.nodes.values()):

@@ -1,5 +1,6 @@
 """`opsconductor workflow`: workflows as files, checked, stored, and run with every device in sight."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from app.cli.failures import ExitCode, Failure, fault_line
 from app.cli.outcomes import code_of, see_through
 from app.cli.output import json_option, moment, print_json, print_table, say
 from app.cli.references import find
-from app.cli.workflow_files import is_workflow_file, ordered_definition, read_workflow, write_workflow
+from app.cli.workflow_files import FIELDS, form_of, is_workflow_file, read_workflow
 from app.core.errors import ConflictError
 
 WORKFLOWS = "/automation/v1/workflows"
@@ -45,7 +46,8 @@ def validate(*, file: Path, as_json: bool) -> None:
     """Check a workflow file without storing it; every fault is told with its node and field."""
     content = read_workflow(file)
     with open_api() as api:
-        verdict = api.post(f"{WORKFLOWS}/validate", {"definition": content["definition"]})
+        checked = {name: content[name] for name in ("definition", "settings") if name in content}
+        verdict = api.post(f"{WORKFLOWS}/validate", checked)
     if as_json:
         print_json(verdict)
     else:
@@ -82,8 +84,8 @@ def export(*, name: str, output: Path | None, as_json: bool) -> None:
     """Write a workflow, by name or id, as a file; to stdout unless --output names one."""
     with open_api() as api:
         found = find(api, WORKFLOWS, name, what="workflow")
-    to_json = output.suffix == ".json" if output else as_json
-    text = write_workflow(found, as_json=to_json)
+        form = form_of(output) if output else "json" if as_json else "yaml"
+        text = api.get_text(f"{WORKFLOWS}/{found['id']}/export", format=form)
     if output is None:
         click.echo(text, nl=False)
         return
@@ -146,22 +148,22 @@ def _store(api: Api, content: Mapping[str, Any], *, replace: bool) -> tuple[dict
     """Store a file's workflow and say what was done; raises ConflictError for another one of its name."""
     there = next(iter(api.entries(WORKFLOWS, name=content["name"], at_most=1)), None)
     if there is None:
-        return api.post(WORKFLOWS, content), "stored"
-    changes = {name: value for name, value in content.items() if _differs(name, value, there)}
-    if not changes:
+        return api.post(f"{WORKFLOWS}/import", content), "stored"
+    exported = msgspec.json.decode(api.get_text(f"{WORKFLOWS}/{there['id']}/export", format="json"))
+    differing = [name for name in FIELDS if _field(content, name) != _field(exported, name)]
+    if not differing:
         return there, "stored already"
     if not replace:
         raise ConflictError(
-            f"There is another workflow named {content['name']!r}: its {', '.join(changes)} differ(s). "
+            f"There is another workflow named {content['name']!r}: its {', '.join(differing)} differ(s). "
             "Give --replace to change it, or choose another name."
         )
-    return api.patch(f"{WORKFLOWS}/{there['id']}", changes), "changed"
+    return api.post(f"{WORKFLOWS}/import", content, mode="upsert"), "changed"
 
 
-def _differs(name: str, value: Any, there: Mapping[str, Any]) -> bool:
-    if name == "definition":
-        return ordered_definition(value) != ordered_definition(there[name])
-    return bool(value != there[name])
+def _field(content: Mapping[str, Any], name: str) -> str | None:
+    """Return a field as text that is the same for the same value, or None where it is left out or empty."""
+    return json.dumps(content[name], sort_keys=True) if content.get(name) else None
 
 
 def _targets(devices: Sequence[str], groups: Sequence[str], text: str | None) -> dict[str, Any] | None:
