@@ -25,7 +25,10 @@ IfNoneMatch = Annotated[
     ),
 ]
 ETAG = ResponseHeader(
-    name="ETag", documentation_only=True, description="Changes with every change; send it back as If-Match."
+    name="ETag",
+    documentation_only=True,
+    value='"7"',
+    description="Changes with every change; send it back as If-Match.",
 )
 
 

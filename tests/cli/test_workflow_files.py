@@ -124,10 +124,11 @@ def test_a_file_that_is_no_workflow_is_refused_with_the_place(
 
 def test_every_wrong_field_is_told(tmp_path: Path) -> None:
     path = tmp_path / "w.yaml"
-    path.write_text("nam: a\ndescription: [1]\ntags: x\n")
+    path.write_text("nam: a\ndescription: [1]\ntags: x\ntemplate: maybe\n")
     with pytest.raises(ValidationError) as caught:
         read_workflow(path)
-    assert [fault["field"] for fault in caught.value.details] == ["nam", "description", "tags", "name", "definition"]
+    fields = [fault["field"] for fault in caught.value.details]
+    assert fields == ["nam", "description", "tags", "template", "name", "definition"]
 
 
 def test_a_name_with_a_workflow_ending_is_a_file() -> None:

@@ -18,6 +18,7 @@ MAX_SIZE = 10_000_000
 NODE = ("id", "type", "position", "data")
 NODE_DATA = ("nodeType", "label", "description", "parameters", "options")
 EDGE = ("id", "source", "sourceHandle", "target", "targetHandle")
+BLOCK_TEXT = re.compile(r"[\n\t -~\xa0-\ud7ff]*")
 ODD_BREAKS = set("\r\x85\u2028\u2029")
 """What YAML takes for line breaks too, and folds unless it is escaped."""
 SCALARS = (
@@ -56,6 +57,12 @@ class WorkflowDumper(yaml.SafeDumper):
     def ignore_aliases(self, _: Any) -> bool:
         """Write every value out where it stands."""
         return True
+
+    def analyze_scalar(self, scalar: str) -> Any:
+        """Let text of several lines be a block with tabs and blanks at the ends of lines too, as devices print them."""
+        analysis = super().analyze_scalar(scalar)
+        analysis.allow_block = analysis.allow_block or (analysis.multiline and BLOCK_TEXT.fullmatch(scalar) is not None)
+        return analysis
 
 
 for _tag, _pattern, _first in SCALARS:

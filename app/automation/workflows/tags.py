@@ -6,12 +6,12 @@ from app.core.paging import COUNT_EXACT_TO, Page, PageRequest, Position
 
 ORDER = "name"
 _PAGE = """
-    SELECT name, count(*) AS count FROM workflows, jsonb_array_elements_text(tags) AS name
-    WHERE $1::text IS NULL OR name > $1 GROUP BY name ORDER BY name LIMIT $2
+    SELECT tag.name, count(DISTINCT id) AS count FROM workflows, jsonb_array_elements_text(tags) AS tag (name)
+    WHERE $1::text IS NULL OR tag.name > $1 GROUP BY tag.name ORDER BY tag.name LIMIT $2
 """
 _TOTAL = """
     SELECT count(*) AS total FROM (
-        SELECT DISTINCT name FROM workflows, jsonb_array_elements_text(tags) AS name LIMIT $1
+        SELECT DISTINCT tag.name FROM workflows, jsonb_array_elements_text(tags) AS tag (name) LIMIT $1
     ) AS bounded
 """
 
