@@ -36,7 +36,11 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 texts = st.text(max_size=12) | st.text(alphabet="a \n\t:#-'\"é|", max_size=12)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(-1e6, 1e6) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**25), 10**25)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=10,
 )
@@ -149,6 +153,8 @@ async def test_every_wrong_field_of_a_file_is_told(admin: httpx.AsyncClient) -> 
         ("just text", "yaml", 422),
         ("{", "json", 422),
         ("", "yaml", 422),
+        ('name: "\\ud800"', "yaml", 422),
+        ('{"name": "\\ud800"}', "json", 422),
         ("name: x", "text/html", 415),
         ("name: x", "application/xml", 415),
     ],

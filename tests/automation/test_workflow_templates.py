@@ -1,5 +1,6 @@
 """Templates: those of the product are sound and become workflows; those of one's own are copied and never run."""
 
+import socket
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from app.automation.workflows.templates import shipped
 from app.core.errors import ConflictError
 from app.palette import build_catalog
 from tests.support.graphs import CATALOGUE, step, workflow
+from tests.support.working import ended, make_devices, results
 
 URL = "/automation/v1/workflows"
 TEMPLATES = "/automation/v1/workflow-templates"
@@ -47,6 +49,23 @@ async def test_a_template_of_the_product_becomes_a_workflow(admin: httpx.AsyncCl
     assert row["settings"]["waves"] == [1, "10%", "rest"]
     note = (await admin.get(f"{URL}/{row['id']}/versions")).json()["data"][0]["note"]
     assert note == "From the template change-in-waves"
+
+
+@pytest.mark.usefixtures("work")
+async def test_the_reachability_report_tells_who_answers(admin: httpx.AsyncClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("127.0.0.1", 0)) as closed:
+        await make_devices(admin, ["up"], port=listener.getsockname()[1])
+        await make_devices(admin, ["down"], port=closed.getsockname()[1])
+        closed.close()
+        answer = await admin.post(f"{TEMPLATES}/reachability/instantiate", json={"name": "reach"})
+        saved = answer.json()["data"]
+        saved["definition"]["nodes"][1]["data"]["parameters"]["method"] = "tcp"
+        address = f"{URL}/{saved['id']}"
+        await admin.patch(address, json={"definition": saved["definition"]})
+        started = await admin.post(f"{address}/execute", json={"targets": {"devices": ["up", "down"]}})
+        await ended(admin, started.json()["data"]["id"])
+    (row,) = await results(admin, started.json()["data"]["id"], node="report")
+    assert row["outputs"] == {"message": "1 devices answer, 1 do not", "value": ["down"]}
 
 
 async def test_a_template_that_is_not_there_is_not_found(admin: httpx.AsyncClient) -> None:

@@ -155,7 +155,7 @@ def _require_bounds(value: Any) -> None:
     size, pending = 0, [value]
     while pending:
         found = pending.pop()
-        size += 1 + (len(found) if isinstance(found, str) else 0)
+        size += 1 + (_length(found) if isinstance(found, str) else 0)
         if size > MAX_SIZE:
             raise ValidationError("it means more than a workflow can hold, or something that holds itself.")
         if isinstance(found, float) and not math.isfinite(found):
@@ -165,3 +165,10 @@ def _require_bounds(value: Any) -> None:
             pending.extend(found.values())
         elif isinstance(found, list):
             pending.extend(found)
+
+
+def _length(text: str) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        raise ValidationError(f"it holds half a character in {text!a}.") from error

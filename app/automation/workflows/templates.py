@@ -21,7 +21,7 @@ from app.automation.workflows.service import create_workflow
 from app.core.access import Principal
 from app.core.errors import NotFoundError
 
-FOLDER = "templates"
+FOLDER = "shipped"
 ENDING = ".yaml"
 
 

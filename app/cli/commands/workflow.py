@@ -1,6 +1,5 @@
 """`opsconductor workflow`: workflows as files, checked, stored, and run with every device in sight."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 import click
 import msgspec
 
+from app.automation.workflows.differences import equal
+from app.automation.workflows.settings import WorkflowSettings, read_settings
 from app.cli.client import Api, open_api
 from app.cli.failures import ExitCode, Failure, fault_line
 from app.cli.outcomes import code_of, see_through
@@ -150,7 +151,7 @@ def _store(api: Api, content: Mapping[str, Any], *, replace: bool) -> tuple[dict
     if there is None:
         return api.post(f"{WORKFLOWS}/import", content), "stored"
     exported = msgspec.json.decode(api.get_text(f"{WORKFLOWS}/{there['id']}/export", format="json"))
-    differing = [name for name in FIELDS if _field(content, name) != _field(exported, name)]
+    differing = [name for name in FIELDS if not _same(name, content, exported)]
     if not differing:
         return there, "stored already"
     if not replace:
@@ -161,9 +162,19 @@ def _store(api: Api, content: Mapping[str, Any], *, replace: bool) -> tuple[dict
     return api.post(f"{WORKFLOWS}/import", content, mode="upsert"), "changed"
 
 
-def _field(content: Mapping[str, Any], name: str) -> str | None:
-    """Return a field as text that is the same for the same value, or None where it is left out or empty."""
-    return json.dumps(content[name], sort_keys=True) if content.get(name) else None
+def _same(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether two files mean the same by a field; one that is left out is as good as an empty one."""
+    if name == "settings":
+        return _settings(one) == _settings(other)
+    return equal(one.get(name) or None, other.get(name) or None)
+
+
+def _settings(content: Mapping[str, Any]) -> WorkflowSettings | None:
+    """Return a file's settings, or None where they are wrong: the service says in what."""
+    try:
+        return read_settings(content.get("settings", {}))
+    except msgspec.ValidationError:
+        return None
 
 
 def _targets(devices: Sequence[str], groups: Sequence[str], text: str | None) -> dict[str, Any] | None:
