@@ -87,6 +87,13 @@ class Api:
         """Read something."""
         return self._answer("GET", path, params=given(query))["data"]
 
+    def get_text(self, path: str, **query: Any) -> str:
+        """Read a file."""
+        response = self._response("GET", path, params=given(query))
+        if not response.is_success:
+            opened(response)
+        return response.text
+
     def post(self, path: str, body: Any = None, **query: Any) -> Any:
         """Create something, or have something done."""
         content = {} if body is None else {"json": body}
@@ -130,6 +137,11 @@ class Api:
             token = self.tokens.renewed(token)
 
     def _answer(self, method: str, path: str, headers: dict[str, str] | None = None, **content: Any) -> dict[str, Any]:
+        return opened(self._response(method, path, headers, **content))
+
+    def _response(
+        self, method: str, path: str, headers: dict[str, str] | None = None, **content: Any
+    ) -> httpx.Response:
         token = self.tokens.current()
         with self._reaching():
             response = self.http.request(method, path, headers={**(headers or {}), **bearer(token)}, **content)
@@ -139,7 +151,7 @@ class Api:
                     response = self.http.request(
                         method, path, headers={**(headers or {}), **bearer(another)}, **content
                     )
-        return opened(response)
+        return response
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """Keyset paging: a list's orders, the position a page ends at, and the page itself, the same for every area."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
@@ -76,11 +76,16 @@ class Ordering:
 
 
 async def read_page(
-    table: type[Table], request: PageRequest, ordering: Ordering, where: Combinable | None = None
+    table: type[Table],
+    request: PageRequest,
+    ordering: Ordering,
+    where: Combinable | None = None,
+    *,
+    columns: Sequence[Column] = (),
 ) -> Page[dict[str, Any]]:
-    """Read one page of a table's rows as dicts, JSON columns decoded."""
+    """Read one page of a table's rows as dicts, JSON columns decoded; ``columns`` leaves out the others."""
     name, column, ascending = ordering.resolve(request.sort)
-    selection = table.select().output(load_json=True)
+    selection = table.select(*columns).output(load_json=True)
     if where is not None:
         selection = selection.where(where)
     if request.after is not None:

@@ -19,7 +19,7 @@ DESCRIPTIONS: Mapping[int, str] = {
     401: "Nobody is logged in, or the token has expired.",
     403: "The caller lacks the permission.",
     404: "There is no such thing.",
-    409: "The state of things forbids it: a taken name, or something still in use.",
+    409: "The state of things forbids it: a taken name, something still in use, a lost update.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "Fields or query parameters are wrong; `error.details` lists them.",

@@ -117,7 +117,7 @@ async def test_no_secret_is_found_anywhere_but_sealed_in_the_vault(
     execution = await run(admin, echo, fleet)
     assert table(await results(admin, execution["id"]))["v", "locked"] == "failed"
     places = {"redis": redis_bytes(redis), "log": work.read_bytes(), **await table_bytes()}
-    definitions = {"workflows", "executions"}
+    definitions = {"workflows", "workflow_versions", "executions"}
     for place, content in places.items():
         for secret in (PASSWORD, ENABLE):
             assert secret.encode() not in content or place in definitions, f"{secret} is in {place}"

@@ -97,6 +97,44 @@ def test_a_file_is_stored_exported_and_stored_again(served: Call, file: Path, tm
     assert json.loads(served("workflow", "export", "Check", "--json").stdout) == read_workflow(file)
 
 
+def test_a_file_holds_folder_settings_and_template(served: Call, tmp_path: Path) -> None:
+    path, copy = tmp_path / "whole.yaml", tmp_path / "copy.yaml"
+    path.write_text(
+        json.dumps(
+            {
+                "name": "Whole",
+                "folder": "Core/Checks",
+                "template": True,
+                "settings": {"waves": [1, "rest"], "timeout_s": 90, "concurrency": None},
+                "definition": definition(),
+            }
+        )
+    )
+    assert served("workflow", "validate", str(path)).exit_code == 0
+    assert served("workflow", "import", str(path)).stdout == "Whole is stored, version 1.\n"
+    served("workflow", "export", "Whole", "--output", str(copy))
+    assert read_workflow(copy)["settings"] == {"waves": [1, "rest"], "timeout_s": 90.0}
+    assert read_workflow(copy)["folder"] == "Core/Checks"
+    for same in (path, copy):
+        assert served("workflow", "import", str(same)).stdout == "Whole is stored already, version 1.\n"
+    path.write_text(json.dumps({"name": "Whole", "definition": definition()}))
+    refused = served("workflow", "import", str(path))
+    assert refused.exit_code == 4
+    assert "its folder, template, settings differ(s)" in refused.stderr
+    assert served("workflow", "import", str(path), "--replace").stdout == "Whole is changed, version 2.\n"
+    started = served("workflow", "run", str(copy), "--replace")
+    assert started.exit_code == 4
+    assert "is a template" in started.stderr
+
+
+def test_a_wrong_setting_of_a_file_is_told_by_its_name(served: Call, file: Path) -> None:
+    file.write_text(json.dumps({"name": "Check", "settings": {"waves": ["rest", 1]}, "definition": definition()}))
+    for verb in ("validate", "import"):
+        result = served("workflow", verb, str(file))
+        assert (result.exit_code, result.stdout) == (4, "")
+        assert "settings.waves[0]: only the last wave" in result.stderr
+
+
 def test_another_workflow_of_the_same_name_is_changed_only_when_asked_to(served: Call, file: Path) -> None:
     served("workflow", "import", str(file))
     file.write_text(json.dumps({"name": "Check", "tags": ["lab"], "definition": definition(count=2)}))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli.workflow_files import is_workflow_file, ordered_definition, read_workflow, write_workflow
+from app.automation.workflows.files import Format, ordered_definition, write_text
+from app.cli.workflow_files import is_workflow_file, read_workflow
 from app.core.errors import NotFoundError, ValidationError
 
 numbers = st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, allow_infinity=False)
@@ -15,6 +16,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=12,
 )
+FORMS: tuple[Format, ...] = ("yaml", "json")
 TRAPS = [
     "1.10",
     "0123",
@@ -40,21 +42,21 @@ def workflow(**parameters: Any) -> dict[str, Any]:
     return {"name": "Check", "description": "", "tags": ["t"], "definition": {"edges": [], "nodes": [node]}}
 
 
-def round_trip(path: Path, content: dict[str, Any], *, as_json: bool) -> dict[str, Any]:
-    path.write_text(write_workflow(content, as_json=as_json), encoding="utf-8")
+def round_trip(path: Path, content: dict[str, Any], form: Format) -> dict[str, Any]:
+    path.write_text(write_text(content, form), encoding="utf-8")
     return read_workflow(path)
 
 
 @given(value=values)
 def test_what_is_written_is_read_back_the_same(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     folder = tmp_path_factory.getbasetemp()
-    for name, as_json in (("w.yaml", False), ("w.json", True)):
-        assert round_trip(folder / name, workflow(value=value), as_json=as_json) == workflow(value=value)
+    for form in FORMS:
+        assert round_trip(folder / f"w.{form}", workflow(value=value), form) == workflow(value=value)
 
 
 @pytest.mark.parametrize("text", TRAPS)
 def test_text_that_looks_like_something_else_stays_text(tmp_path: Path, text: str) -> None:
-    found = round_trip(tmp_path / "w.yaml", workflow(command=text), as_json=False)
+    found = round_trip(tmp_path / "w.yaml", workflow(command=text), "yaml")
     assert found["definition"]["nodes"][0]["data"]["parameters"]["command"] == text
 
 
@@ -69,7 +71,7 @@ def test_dates_and_yes_written_without_quotes_are_text(tmp_path: Path) -> None:
 
 
 def test_a_file_is_written_in_a_fixed_order_with_commands_as_blocks() -> None:
-    text = write_workflow(workflow(command="show version\nshow clock", timeout=5), as_json=False)
+    text = write_text(workflow(command="show version\nshow clock", timeout=5), "yaml")
     places = [
         text.index(key)
         for key in ("name:", "description:", "tags:", "nodes:", "id:", "nodeType:", "command:", "edges:")
@@ -77,7 +79,7 @@ def test_a_file_is_written_in_a_fixed_order_with_commands_as_blocks() -> None:
     assert places == sorted(places)
     assert "command: |-\n" in text
     shuffled = json.loads(json.dumps(workflow(timeout=5, command="show version\nshow clock"), sort_keys=True))
-    assert write_workflow(shuffled, as_json=False) == text
+    assert write_text(shuffled, "yaml") == text
 
 
 def test_the_order_of_keys_makes_no_difference_between_definitions() -> None:
@@ -122,10 +124,11 @@ def test_a_file_that_is_no_workflow_is_refused_with_the_place(
 
 def test_every_wrong_field_is_told(tmp_path: Path) -> None:
     path = tmp_path / "w.yaml"
-    path.write_text("nam: a\ndescription: [1]\ntags: x\n")
+    path.write_text("nam: a\ndescription: [1]\ntags: x\ntemplate: maybe\n")
     with pytest.raises(ValidationError) as caught:
         read_workflow(path)
-    assert [fault["field"] for fault in caught.value.details] == ["nam", "description", "tags", "name", "definition"]
+    fields = [fault["field"] for fault in caught.value.details]
+    assert fields == ["nam", "description", "tags", "template", "name", "definition"]
 
 
 def test_a_name_with_a_workflow_ending_is_a_file() -> None:

@@ -14,7 +14,10 @@ from app.automation.executions import events, progress, records, settlement, sta
 from app.automation.executions.statuses import execution_status
 from app.automation.workflows.definition import NodeOptions
 from app.automation.workflows.expressions import ExpressionError, evaluate
+from app.automation.workflows.folders import MAX_DEPTH
 from app.automation.workflows.service import check_definition
+from app.automation.workflows.settings import WorkflowSettings
+from app.automation.workflows.templates import shipped
 from app.palette import build_catalog
 from inventory.records import HostRecord
 from tasks.errors import ERROR_CLASSES
@@ -109,6 +112,16 @@ def test_the_options_told_are_those_of_nodes() -> None:
     told = first_words("## Options of a node")
     assert sorted(told) == sorted([*kinds, *get_args(kinds["on_error"])])
     assert NodeOptions().retry_delay_s == 1
+
+
+def test_the_settings_told_are_those_of_workflows() -> None:
+    kinds = {field.name: field.type for field in msgspec.structs.fields(WorkflowSettings)}
+    assert [row[0].strip("`") for row in rows(section(PAGE, "## Settings of a workflow"))] == list(kinds)
+
+
+def test_the_templates_told_are_those_of_the_product() -> None:
+    assert set(first_words("## Versions, folders, templates")) == set(shipped())
+    assert MAX_DEPTH == 8
 
 
 def test_the_events_told_are_those_the_code_appends() -> None:

@@ -28,6 +28,7 @@ from app.automation.executions.tables import Execution, ExecutionHost, NodeExecu
 from app.automation.executions.tables import Result as ResultRow
 from app.automation.workflows import service as workflows
 from app.automation.workflows.graph import Catalogue
+from app.automation.workflows.packages import disabled_packages
 from app.core import database
 from app.core.access import Principal
 from app.core.errors import ConflictError, NotFoundError, ValidationError
@@ -103,7 +104,8 @@ async def begin_execution(
     """Check and write a start, inside the caller's transaction when there is one; announcing it is the caller's."""
     _check_variables(given.variables)
     _check_trigger(given.trigger)
-    definition, plan = starting.plan_start(workflow, given.trigger_node, catalogue)
+    disabled = await disabled_packages()
+    definition, plan = starting.plan_start(workflow, given.trigger_node, catalogue, disabled)
     if plan.has_device_stages:
         actor.require("devices.device.connect")
     if any(node.parameters.get("credential") for node in definition.nodes.values()):

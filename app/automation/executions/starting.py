@@ -18,6 +18,7 @@ from app.automation.executions.tables import Execution, ExecutionHost, NodeExecu
 from app.automation.executions.tables import Result as ResultRow
 from app.automation.workflows.definition import Definition
 from app.automation.workflows.graph import Catalogue, Plan, compile_plan, triggers
+from app.automation.workflows.packages import disabled_packages
 from app.automation.workflows.service import require_valid
 from app.automation.workflows.settings import WorkflowSettings, count_of, read_settings
 from app.core import context, database
@@ -48,11 +49,21 @@ class StartRequest:
     kind: str = "manual"
 
 
-def plan_start(workflow: Mapping[str, Any], trigger_node: str | None, catalogue: Catalogue) -> tuple[Definition, Plan]:
-    """Compile what a start would follow; raises when the workflow is disabled, faulty or has no such trigger."""
+def plan_start(
+    workflow: Mapping[str, Any], trigger_node: str | None, catalogue: Catalogue, disabled: frozenset[str]
+) -> tuple[Definition, Plan]:
+    """Compile what a start would follow; raises when the workflow is a template, disabled or faulty.
+
+    ``disabled`` are the packages whose node types may not be used.
+    """
+    if workflow.get("template"):
+        raise ConflictError(
+            f"The workflow {workflow['name']!r} is a template, which is not run itself. Duplicate it and run that.",
+            code="WORKFLOW_IS_TEMPLATE",
+        )
     if not workflow["enabled"]:
         raise ConflictError(f"The workflow {workflow['name']!r} is disabled.", code="WORKFLOW_DISABLED")
-    verdict, plan = require_valid(workflow["definition"], catalogue)
+    verdict, plan = require_valid(workflow["definition"], catalogue, disabled)
     if trigger_node is None:
         return verdict.definition, plan
     offered = [node.id for node in triggers(verdict.definition, catalogue)]
@@ -63,7 +74,8 @@ def plan_start(workflow: Mapping[str, Any], trigger_node: str | None, catalogue:
 
 async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, workers: int) -> UUID:
     """Write an execution with its plan, hosts and first shards, and return its id."""
-    definition, plan = plan_start(request.workflow, request.trigger_node, catalogue)
+    disabled = await disabled_packages()
+    definition, plan = plan_start(request.workflow, request.trigger_node, catalogue, disabled)
     if plan.has_device_stages and not request.hosts:
         raise ValidationError.of("targets", "this workflow has device nodes: say which devices they run on")
     request = replace(request, trigger={**request.trigger, "kind": request.kind, "node": plan.trigger})

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
-DEFAULT_HANDLES = {"", "trigger", "input", "output", None}
+DEFAULT_HANDLES = {"", "trigger", "input", "output"}
 """Handle names that canvases give to a node's plain in and out."""
 
 MAX_RETRY_DELAY_S = 3600.0
@@ -189,10 +189,12 @@ def _read_edge(place: str, raw: Mapping[str, Any], faults: list[DefinitionFault]
         id=str(raw.get("id") or place),
         source=raw["source"],
         target=raw["target"],
-        source_handle=_handle(raw.get("sourceHandle")),
-        target_handle=_handle(raw.get("targetHandle")),
+        source_handle=handle_name(raw.get("sourceHandle")),
+        target_handle=handle_name(raw.get("targetHandle")),
     )
 
 
-def _handle(name: Any) -> str:
-    return "" if name in DEFAULT_HANDLES else str(name)
+def handle_name(written: Any) -> str:
+    """Return the name of an edge's handle; the names of the plain in and out are none."""
+    name = "" if written is None else str(written)
+    return "" if name in DEFAULT_HANDLES else name

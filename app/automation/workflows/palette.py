@@ -1,34 +1,27 @@
-"""The palette as callers see it: node types, packages, and parsers to try on a text."""
+"""The palette as callers see it: node types, and parsers to try on a text."""
 
 from collections.abc import Iterable
 
 import parsers
 from app.automation.workflows.graph import Catalogue
-from app.automation.workflows.schemas import NodeTypeRead, PackageRead, ParseRead, ParseRequest, ParserRead
+from app.automation.workflows.schemas import NodeTypeRead, ParseRead, ParseRequest, ParserRead
 from app.core.errors import NotFoundError, ValidationError
 from inventory.platforms import PLATFORMS
 from parsers import ParseError, UnknownParser
 from tasks.catalog import describe
+from tasks.node import NodeType
 
 
-def list_node_types(catalogue: Catalogue) -> list[NodeTypeRead]:
-    """Return every node type, by id."""
-    return [NodeTypeRead.of(describe(catalogue[node_id])) for node_id in sorted(catalogue)]
+def list_node_types(catalogue: Catalogue, disabled: frozenset[str]) -> list[NodeTypeRead]:
+    """Return every node type, by id; those of disabled packages too, so that a canvas can draw what uses them."""
+    return [_read(catalogue[node_id], disabled) for node_id in sorted(catalogue)]
 
 
-def get_node_type(node_id: str, catalogue: Catalogue) -> NodeTypeRead:
+def get_node_type(node_id: str, catalogue: Catalogue, disabled: frozenset[str]) -> NodeTypeRead:
     """Return a node type; raises NotFoundError."""
     if node_id not in catalogue:
         raise NotFoundError(f"There is no node type {node_id!r}.", code="NODE_TYPE_NOT_FOUND")
-    return NodeTypeRead.of(describe(catalogue[node_id]))
-
-
-def list_packages(catalogue: Catalogue) -> list[PackageRead]:
-    """Return the packages with their node types."""
-    packages: dict[str, list[str]] = {}
-    for node_id in sorted(catalogue):
-        packages.setdefault(catalogue[node_id].package, []).append(node_id)
-    return [PackageRead(id=name, node_types=members) for name, members in sorted(packages.items())]
+    return _read(catalogue[node_id], disabled)
 
 
 def list_parsers(platform: str | None) -> list[ParserRead]:
@@ -50,6 +43,10 @@ def parse_text(given: ParseRequest) -> ParseRead:
         raise ValidationError.of("command", str(error)) from error
     except ParseError as error:
         raise ValidationError.of("text", str(error)) from error
+
+
+def _read(node_type: NodeType, disabled: frozenset[str]) -> NodeTypeRead:
+    return NodeTypeRead.of(describe(node_type), enabled=node_type.package not in disabled)
 
 
 def _own(known: Iterable[parsers.Parser], platform: str | None) -> list[parsers.Parser]:

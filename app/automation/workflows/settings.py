@@ -31,7 +31,7 @@ class WorkflowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     ] = "continue"
     timeout_s: Annotated[
         Annotated[float, msgspec.Meta(ge=1, le=MAX_TIMEOUT_S)] | None,
-        msgspec.Meta(description="How many seconds an execution may last, at most a week; null: as long as it takes."),
+        msgspec.Meta(description="How many seconds an execution may last, 1 to 604,800; null: as long as it takes."),
     ] = None
     max_failed: Annotated[
         Annotated[int, msgspec.Meta(ge=0, le=MAX_HOSTS)] | Percentage | None,
@@ -44,13 +44,13 @@ class WorkflowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         list[Annotated[int, msgspec.Meta(ge=1, le=MAX_HOSTS)] | Annotated[str, msgspec.Meta(max_length=8)]],
         msgspec.Meta(
             max_length=MAX_WAVES,
-            description="How many devices each wave of changes takes: numbers, or percentages of all devices, rounded "
+            description="How many devices each wave of changes takes: numbers, or percentages of all, rounded "
             'down to at least one; the last may be `"rest"`. Devices left over are a last wave. Empty: one wave.',
         ),
     ] = []
     concurrency: Annotated[
         Annotated[int, msgspec.Meta(ge=1, le=MAX_CONCURRENCY)] | None,
-        msgspec.Meta(description="How many devices are worked on at once; null: as many as the workers can."),
+        msgspec.Meta(description="How many devices are worked on at once, 1 to 10,000; null: as many as can be."),
     ] = None
 
 

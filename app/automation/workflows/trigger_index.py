@@ -98,7 +98,7 @@ async def _index_webhooks(workflow_id: UUID, paths: dict[str, str]) -> None:
 def _triggers(rows: Sequence[dict[str, Any]]) -> list[Trigger]:
     return [
         Trigger(
-            workflow={**row, "definition": msgspec.json.decode(row["definition"])},
+            workflow={**row, **{name: msgspec.json.decode(row[name]) for name in ("definition", "settings", "tags")}},
             node_id=row["node_id"],
         )
         for row in rows

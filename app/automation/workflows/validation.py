@@ -33,11 +33,12 @@ class Verdict:
         return not self.errors
 
 
-def validate(raw: Any, catalogue: Catalogue) -> Verdict:
-    """Check a definition against the catalogue."""
+def validate(raw: Any, catalogue: Catalogue, disabled: frozenset[str] = frozenset()) -> Verdict:
+    """Check a definition against the catalogue, of which the packages ``disabled`` may not be used."""
     definition, errors = read_definition(raw)
     known = {node.id: catalogue[node.type_id] for node in definition.nodes.values() if node.type_id in catalogue}
     errors += _unknown_types(definition, catalogue)
+    errors += _disabled_packages(definition, known, disabled)
     errors += [found for node in definition.nodes.values() if node.id in known for found in _node(node, known[node.id])]
     errors += [found for edge in definition.edges for found in _edge(edge, definition, known)]
     errors += _triggers(definition, catalogue)
@@ -60,6 +61,18 @@ def _unknown_types(definition: Definition, catalogue: Catalogue) -> Iterator[Def
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
             message = f"There is no node type {node.type_id!r}.{hint}"
             yield fault("unknown_node_type", message, node_id=node.id, field="data.nodeType")
+
+
+def _disabled_packages(
+    definition: Definition, known: Mapping[str, NodeType], disabled: frozenset[str]
+) -> Iterator[DefinitionFault]:
+    for node_id, node_type in known.items():
+        if node_type.package in disabled:
+            message = (
+                f"{definition.nodes[node_id].type_id} belongs to the package {node_type.package!r}, which is disabled. "
+                "Have the package enabled, or use another node type."
+            )
+            yield fault("package_disabled", message, node_id=node_id, field="data.nodeType")
 
 
 def _node(node: Node, node_type: NodeType) -> Iterator[DefinitionFault]:

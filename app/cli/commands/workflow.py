@@ -7,12 +7,14 @@ from typing import Any
 import click
 import msgspec
 
+from app.automation.workflows.differences import equal
+from app.automation.workflows.settings import WorkflowSettings, read_settings
 from app.cli.client import Api, open_api
 from app.cli.failures import ExitCode, Failure, fault_line
 from app.cli.outcomes import code_of, see_through
 from app.cli.output import json_option, moment, print_json, print_table, say
 from app.cli.references import find
-from app.cli.workflow_files import is_workflow_file, ordered_definition, read_workflow, write_workflow
+from app.cli.workflow_files import FIELDS, form_of, is_workflow_file, read_workflow
 from app.core.errors import ConflictError
 
 WORKFLOWS = "/automation/v1/workflows"
@@ -45,7 +47,8 @@ def validate(*, file: Path, as_json: bool) -> None:
     """Check a workflow file without storing it; every fault is told with its node and field."""
     content = read_workflow(file)
     with open_api() as api:
-        verdict = api.post(f"{WORKFLOWS}/validate", {"definition": content["definition"]})
+        checked = {name: content[name] for name in ("definition", "settings") if name in content}
+        verdict = api.post(f"{WORKFLOWS}/validate", checked)
     if as_json:
         print_json(verdict)
     else:
@@ -82,8 +85,8 @@ def export(*, name: str, output: Path | None, as_json: bool) -> None:
     """Write a workflow, by name or id, as a file; to stdout unless --output names one."""
     with open_api() as api:
         found = find(api, WORKFLOWS, name, what="workflow")
-    to_json = output.suffix == ".json" if output else as_json
-    text = write_workflow(found, as_json=to_json)
+        form = form_of(output) if output else "json" if as_json else "yaml"
+        text = api.get_text(f"{WORKFLOWS}/{found['id']}/export", format=form)
     if output is None:
         click.echo(text, nl=False)
         return
@@ -146,22 +149,32 @@ def _store(api: Api, content: Mapping[str, Any], *, replace: bool) -> tuple[dict
     """Store a file's workflow and say what was done; raises ConflictError for another one of its name."""
     there = next(iter(api.entries(WORKFLOWS, name=content["name"], at_most=1)), None)
     if there is None:
-        return api.post(WORKFLOWS, content), "stored"
-    changes = {name: value for name, value in content.items() if _differs(name, value, there)}
-    if not changes:
+        return api.post(f"{WORKFLOWS}/import", content), "stored"
+    exported = msgspec.json.decode(api.get_text(f"{WORKFLOWS}/{there['id']}/export", format="json"))
+    differing = [name for name in FIELDS if not _same(name, content, exported)]
+    if not differing:
         return there, "stored already"
     if not replace:
         raise ConflictError(
-            f"There is another workflow named {content['name']!r}: its {', '.join(changes)} differ(s). "
+            f"There is another workflow named {content['name']!r}: its {', '.join(differing)} differ(s). "
             "Give --replace to change it, or choose another name."
         )
-    return api.patch(f"{WORKFLOWS}/{there['id']}", changes), "changed"
+    return api.post(f"{WORKFLOWS}/import", content, mode="upsert"), "changed"
 
 
-def _differs(name: str, value: Any, there: Mapping[str, Any]) -> bool:
-    if name == "definition":
-        return ordered_definition(value) != ordered_definition(there[name])
-    return bool(value != there[name])
+def _same(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether two files mean the same by a field; one that is left out is as good as an empty one."""
+    if name == "settings":
+        return _settings(one) == _settings(other)
+    return equal(one.get(name) or None, other.get(name) or None)
+
+
+def _settings(content: Mapping[str, Any]) -> WorkflowSettings | None:
+    """Return a file's settings, or None where they are wrong: the service says in what."""
+    try:
+        return read_settings(content.get("settings", {}))
+    except msgspec.ValidationError:
+        return None
 
 
 def _targets(devices: Sequence[str], groups: Sequence[str], text: str | None) -> dict[str, Any] | None:
