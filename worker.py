@@ -1,10 +1,13 @@
 """The worker: loads everything heavy once, then forks processes that take work from the queue."""
 
+from functools import partial
 from importlib import import_module
 
+from app.automation.executions import retention
 from app.automation.executions.engine import runtime
 from app.automation.executions.engine.runtime import Runtime
 from app.automation.executions.reconciler import reconcile
+from app.automation.executions.retention import Retention
 from app.core import database
 from app.core.logging import configure_logging
 from app.core.settings import Settings, load_settings
@@ -24,7 +27,8 @@ def run(settings: Settings) -> int:
     database.engine()
     vault.configure(settings.require_keyring())
     runtime.configure(Runtime(build_catalog(settings.nodes_path), settings))
-    return supervise(settings, reconcile)
+    kept = Retention(days=settings.execution_retention_days, count=settings.execution_retention_count)
+    return supervise(settings, reconcile, partial(retention.keep, kept))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ INDEXES = {
     "device_results_status_idx": "device_results (execution, status, started_at)",
     "device_results_node_idx": "device_results (execution, node_id, started_at)",
     "device_results_host_idx": "device_results (execution, host_key)",
+    "device_results_duration_idx": "device_results (execution, duration_ms)",
+    "device_results_device_idx": "device_results (execution, device_name)",
     "device_results_error_idx": "device_results (execution, error_class, started_at) WHERE error_class <> ''",
     "device_results_output_idx": "device_results (output_hash) WHERE output_hash IS NOT NULL",
     "execution_hosts_name_idx": "execution_hosts (execution, name)",

@@ -16,6 +16,7 @@ from app.core.settings import Settings
 from app.core.worker_process import die_with, run_worker
 
 RECONCILE_EVERY_S = 3.0
+UPKEEP_EVERY_S = 600.0
 LOOK_EVERY_S = 0.2
 QUICK_DEATH_S = 5.0
 PAUSE_S = 2.0
@@ -23,6 +24,7 @@ PAUSE_S = 2.0
 
 log = get_logger(__name__)
 Reconcile = Callable[[Redis], Awaitable[int]]
+Upkeep = Callable[[], Awaitable[object]]
 
 
 @dataclass
@@ -105,20 +107,30 @@ class Supervisor:
                 os.kill(child.pid, sig)
 
 
-def supervise(settings: Settings, reconcile: Reconcile) -> int:
-    """Run the workers and the reconciler that the settings ask for; returns the exit code."""
+def supervise(settings: Settings, reconcile: Reconcile, upkeep: Upkeep) -> int:
+    """Run the workers and the reconciler that the settings ask for; returns the exit code.
+
+    The reconciler's process also does the upkeep, now and then.
+    """
     workers = [Child(f"worker-{number}", lambda: run_worker(settings)) for number in range(settings.workers)]
-    reconciler = Child("reconciler", lambda: asyncio.run(_reconcile_forever(settings, reconcile)))
+    reconciler = Child("reconciler", lambda: asyncio.run(_look_after(settings, reconcile, upkeep)))
     log.info("workers start", workers=settings.workers)
     return Supervisor([*workers, reconciler]).run()
 
 
-async def _reconcile_forever(settings: Settings, reconcile: Reconcile) -> None:
+async def _look_after(settings: Settings, reconcile: Reconcile, upkeep: Upkeep) -> None:
     redis = queue.connect(settings.require_redis())
     await database.patiently(lambda: database.open_pool(min_size=1, max_size=2), patience_s=float("inf"))
+    await asyncio.gather(
+        _forever("reconciling", lambda: reconcile(redis), RECONCILE_EVERY_S),
+        _forever("upkeep", upkeep, UPKEEP_EVERY_S),
+    )
+
+
+async def _forever(title: str, work: Upkeep, every_s: float) -> None:
     while True:
         try:
-            await reconcile(redis)
+            await work()
         except Exception as error:  # noqa: BLE001 — the reconciler's door: it must outlive whatever it meets
-            log.warning("reconciling failed, trying again", error=str(error), kind=type(error).__name__)
-        await asyncio.sleep(RECONCILE_EVERY_S)
+            log.warning("work failed, trying again", work=title, error=str(error), kind=type(error).__name__)
+        await asyncio.sleep(every_s)

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import anyio
 import msgspec
-from litestar import Controller, MediaType, Response, get, post
+from litestar import Controller, MediaType, Response, delete, get, post
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Stream
-from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_304_NOT_MODIFIED
+from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT, HTTP_304_NOT_MODIFIED
 from litestar.types import ControllerRouterHandler
 
 from app.automation.executions import events, exporting, reading, results, service
@@ -217,6 +217,11 @@ class ExecutionController(Controller):
     ) -> Reply[ExecutionDetail]:
         """Cancel an execution: no new command starts from now on, and what is under way is cut within seconds."""
         return reply(await service.cancel_execution(execution_id, principal, redis))
+
+    @delete("/{execution_id:uuid}", guards=[requires("automation.workflow.delete")], status_code=HTTP_204_NO_CONTENT)
+    async def delete_execution(self, execution_id: FromPath[UUID], principal: Caller) -> None:
+        """Delete an execution that has ended, with its results and events; one that runs is refused."""
+        await service.delete_execution(execution_id, principal)
 
 
 async def _messages(execution_id: UUID, after: int, redis_url: str) -> AsyncIterator[ServerSentEventMessage]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from piccolo.custom_types import Combinable
 from redis import Redis
 
-from app.automation.executions import events, progress, starting
+from app.automation.executions import events, progress, retention, starting
 from app.automation.executions.schemas import (
     CountsRead,
     DeviceRef,
@@ -25,6 +25,7 @@ from app.automation.executions.statuses import ENDED, node_status
 from app.automation.executions.tables import Execution, ExecutionHost, NodeExecution
 from app.automation.workflows import service as workflows
 from app.automation.workflows.graph import Catalogue
+from app.core import database
 from app.core.access import Principal
 from app.core.errors import ConflictError, NotFoundError, ValidationError
 from app.core.matching import contains, every, every_given, read_id
@@ -111,6 +112,24 @@ async def cancel_execution(execution_id: UUID, actor: Principal, redis: Redis) -
         await audit.record("execution.cancelled", actor, subject_type="execution", subject_id=execution_id)
     events.wake(redis, execution_id)
     return await get_execution(execution_id)
+
+
+async def delete_execution(execution_id: UUID, actor: Principal) -> None:
+    """Delete an ended execution with its results and events; raises ConflictError while it runs."""
+    row = await _find(execution_id)
+    async with database.transaction():
+        if row["finished_at"] is None or not await retention.erase(execution_id):
+            raise ConflictError(
+                f"The execution is {row['status']}, and only one that has ended can be deleted. Cancel it first.",
+                code="EXECUTION_RUNNING",
+            )
+        await audit.record(
+            "execution.deleted",
+            actor,
+            subject_type="execution",
+            subject_id=execution_id,
+            details={"workflow": row["workflow_name"], "status": row["status"]},
+        )
 
 
 async def wait_for_end(execution_id: UUID, redis_url: str) -> None:
