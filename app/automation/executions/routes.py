@@ -14,10 +14,18 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage, Stream
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT, HTTP_304_NOT_MODIFIED
 from litestar.types import ControllerRouterHandler
 
-from app.automation.executions import events, exporting, reading, results, service
+from app.automation.executions import comparing, events, exporting, reading, results, service
+from app.automation.executions.comparing import Question
 from app.automation.executions.exporting import Format
 from app.automation.executions.results import ResultFilter
-from app.automation.executions.schemas import ExecuteRequest, ExecutionDetail, ExecutionRead, HostRead, ResultRead
+from app.automation.executions.schemas import (
+    DeviceDifference,
+    ExecuteRequest,
+    ExecutionDetail,
+    ExecutionRead,
+    HostRead,
+    ResultRead,
+)
 from app.automation.executions.service import ExecutionFilter
 from app.automation.executions.statuses import ENDED, ExecutionStatus, ResultStatus
 from app.core.errors import MalformedError
@@ -34,6 +42,7 @@ DeviceName = Annotated[str | None, QueryParameter(max_length=255, description="A
 Iteration = Annotated[
     str | None, QueryParameter(max_length=128, description="Rounds of loops, as results show them; empty: outside.")
 ]
+SameToo = Annotated[bool, QueryParameter(name="all", description="Also what is the same.")]
 Columns = Annotated[
     str | None,
     QueryParameter(max_length=2048, description="For CSV: fields and paths such as outputs.stdout, by commas."),
@@ -171,6 +180,26 @@ class ExecutionController(Controller):
             media_type=exporting.MEDIA_TYPES[format],
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
+
+    @get("/{execution_id:uuid}/diff/{other:uuid}", guards=[requires("automation.execution.view")])
+    async def compare_executions(
+        self,
+        execution_id: FromPath[UUID],
+        other: FromPath[UUID],
+        paging: Paging,
+        principal: Caller,
+        device: DeviceName = None,
+        node: NodeName = None,
+        same_too: SameToo = False,
+    ) -> Reply[list[DeviceDifference]]:
+        """Compare an execution (before) with another (after): the devices whose results differ, node by node.
+
+        Both must have ended, and share a node and a device. Executions of different workflows are compared by the ids
+        of their nodes; `meta` says whether they are of the same one, and which nodes only one of them has.
+        """
+        question = Question(before=execution_id, after=other, device=device, node=node, same_too=same_too)
+        page, ground = await comparing.compare_executions(question, paging, principal)
+        return page_reply(page, lambda difference: difference, **ground.meta())  # type: ignore[arg-type, return-value]
 
     @get(
         "/{execution_id:uuid}/results/{result_id:uuid}/outputs",
