@@ -2,9 +2,11 @@
 
 from importlib import import_module
 
+from app.automation.executions import retention
 from app.automation.executions.engine import runtime
 from app.automation.executions.engine.runtime import Runtime
 from app.automation.executions.reconciler import keep_time, reconcile
+from app.automation.executions.retention import Retention
 from app.automation.executions.starts import event_starts, upkeep
 from app.core import database, events
 from app.core.logging import configure_logging
@@ -33,7 +35,8 @@ def run(settings: Settings) -> int:
     vault.configure(settings.require_keyring())
     runtime.configure(Runtime(build_catalog(settings.nodes_path), settings))
     events.subscribe(event_starts.SUBSCRIBER)
-    return supervise(settings, DUTIES)
+    kept = Retention(days=settings.execution_retention_days, count=settings.execution_retention_count)
+    return supervise(settings, [*DUTIES, Duty(every_s=600.0, run=lambda _: retention.keep(kept))])
 
 
 if __name__ == "__main__":

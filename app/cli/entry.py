@@ -17,12 +17,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "migrate": ("migrate", "Bring the database up to date."),
     "user": ("user", "Create and list users, on the server itself."),
     "vault": ("vault", "Make and rotate the key that seals credentials."),
+    "retention": ("retention", "Delete executions that are kept no longer."),
     "doctor": ("doctor", "Check versions, services, keys and permissions."),
     "login": ("login", "Log in to the service and keep the session."),
     "logout": ("logout", "End the session that login keeps."),
     "devices": ("devices", "List, show and import devices."),
     "workflow": ("workflow", "Validate, import, export and run workflows."),
-    "executions": ("executions", "List, show, follow and cancel executions."),
+    "executions": ("executions", "List, show, follow, export and cancel executions."),
     "nodes": ("nodes", "List and show the node types workflows are made of."),
 }
 """Each command with its module in app.cli.commands, and what `--help` says of it without importing that."""
@@ -81,6 +82,6 @@ class Root(click.Group):
 def main() -> None:
     """Automate networks: draw a workflow, point it at devices, watch every one of them.
 
-    The commands up, demo, api, worker, migrate, user, vault and doctor act on this machine; the others speak to a
-    running service. Each takes --json, and then prints JSON on stdout and nothing else.
+    The commands up, demo, api, worker, migrate, user, vault, retention and doctor act on this machine; the others speak
+    to a running service. Each takes --json, and then prints JSON on stdout and nothing else.
     """

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+import msgspec
 from piccolo.columns import Column
+from piccolo.columns.combination import WhereRaw
 from piccolo.custom_types import Combinable
 from piccolo.table import Table
 
@@ -38,11 +40,11 @@ class PageRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Generic[T]):
-    """One page, how many rows there are in all (exact up to 10,000), and where it ended."""
+    """One page, how many rows there are in all (counted up to 10,000, estimated beyond), and where it ended."""
 
     items: list[T]
     total: int
-    total_is_exact: bool
+    total_is_estimate: bool = False
     limit: int
     next: Position | None
 
@@ -51,7 +53,7 @@ class Page(Generic[T]):
         return Page(
             items=[convert(item) for item in self.items],
             total=self.total,
-            total_is_exact=self.total_is_exact,
+            total_is_estimate=self.total_is_estimate,
             limit=self.limit,
             next=self.next,
         )
@@ -82,8 +84,34 @@ async def read_page(
     where: Combinable | None = None,
     *,
     columns: Sequence[Column] = (),
+    total: int | None = None,
 ) -> Page[dict[str, Any]]:
-    """Read one page of a table's rows as dicts, JSON columns decoded; ``columns`` leaves out the others."""
+    """Read one page of a table's rows as dicts, JSON columns decoded: all columns or some of them.
+
+    ``total`` is given where a counter knows it already.
+    """
+    rows = await read_rows(table, request, ordering, where, columns=columns, more=1)
+    counted, is_estimate = (total, False) if total is not None else await _total(table, ordering.key, where)
+    items = rows[: request.limit]
+    return Page(
+        items=items,
+        total=counted,
+        total_is_estimate=is_estimate,
+        limit=request.limit,
+        next=end_of(items[-1], request, ordering) if len(rows) > request.limit else None,
+    )
+
+
+async def read_rows(
+    table: type[Table],
+    request: PageRequest,
+    ordering: Ordering,
+    where: Combinable | None = None,
+    *,
+    columns: Sequence[Column] = (),
+    more: int = 0,
+) -> list[dict[str, Any]]:
+    """Read the rows of a page, and so many beyond it, without counting."""
     name, column, ascending = ordering.resolve(request.sort)
     selection = table.select(*columns).output(load_json=True)
     if where is not None:
@@ -91,34 +119,36 @@ async def read_page(
     if request.after is not None:
         selection = selection.where(_beyond(request.after, name, column, ordering.key, ascending=ascending))
     selection = selection.order_by(column, ascending=ascending).order_by(ordering.key, ascending=ascending)
-    rows = await selection.limit(request.limit + 1)
-    total = await _bounded_count(table, ordering.key, where)
-    items = rows[: request.limit]
-    return Page(
-        items=items,
-        total=min(total, COUNT_EXACT_TO),
-        total_is_exact=total <= COUNT_EXACT_TO,
-        limit=request.limit,
-        next=_position(name, column, ordering.key, items[-1]) if len(rows) > request.limit else None,
-    )
+    return await selection.limit(request.limit + more)
 
 
-async def _bounded_count(table: type[Table], key: Column, where: Combinable | None) -> int:
-    selection = table.select(key)
-    if where is not None:
-        selection = selection.where(where)
-    bounded = selection.limit(COUNT_EXACT_TO + 1).querystrings[0]
-    rows = await table.raw("SELECT count(*) AS total FROM ({}) AS bounded", bounded)
-    return int(rows[0]["total"])
+def end_of(row: Mapping[str, Any], request: PageRequest, ordering: Ordering) -> Position:
+    """Return the position after a row of a list."""
+    name, column, _ = ordering.resolve(request.sort)
+    value = row[_name(column)]
+    value = value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
+    return Position(sort=name, value=value, id=str(row[_name(ordering.key)]))
+
+
+async def _total(table: type[Table], key: Column, where: Combinable | None) -> tuple[int, bool]:
+    """Count up to ``COUNT_EXACT_TO`` rows; where there are more, ask PostgreSQL's planner how many it expects."""
+    wanted = table.select(key) if where is None else table.select(key).where(where)
+    every = wanted.querystrings[0]
+    (counted,) = await table.raw("SELECT count(*) AS total FROM ({} LIMIT {}) AS bounded", every, COUNT_EXACT_TO + 1)
+    if counted["total"] <= COUNT_EXACT_TO:
+        return int(counted["total"]), False
+    (explained,) = await table.raw("EXPLAIN (FORMAT JSON) {}", every)
+    expected = msgspec.json.decode(explained["QUERY PLAN"])[0]["Plan"]["Plan Rows"]
+    return max(COUNT_EXACT_TO + 1, int(expected)), True
 
 
 def _beyond(after: Position, name: str, column: Column, key: Column, *, ascending: bool) -> Combinable:
+    """Hold beyond a position, as a comparison of rows: an index finds its place, however deep the page."""
     if after.sort != name:
         raise MalformedError(f"The cursor belongs to the order {after.sort!r}, and this request sorts by {name!r}.")
     value, last = _parse(column, after.value), _parse(key, after.id)
-    if ascending:
-        return cast("Combinable", (column > value) | ((column == value) & (key > last)))
-    return cast("Combinable", (column < value) | ((column == value) & (key < last)))
+    sign = ">" if ascending else "<"
+    return WhereRaw(f'("{_name(column)}", "{_name(key)}") {sign} ({{}}, {{}})', value, last)
 
 
 def _parse(column: Column, value: Any) -> Any:
@@ -132,7 +162,5 @@ def _parse(column: Column, value: Any) -> Any:
     return value
 
 
-def _position(name: str, column: Column, key: Column, row: dict[str, Any]) -> Position:
-    value = row[column._meta.name]  # noqa: SLF001 — Piccolo's way to a column's name
-    value = value.isoformat() if isinstance(value, datetime) else str(value) if isinstance(value, UUID) else value
-    return Position(sort=name, value=value, id=str(row[key._meta.name]))  # noqa: SLF001
+def _name(column: Column) -> str:
+    return column._meta.name  # noqa: SLF001 — Piccolo's way to a column's name

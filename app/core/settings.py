@@ -16,6 +16,7 @@ from app.core.errors import ConfigurationError
 T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 SECRET_KEY_MIN_CHARS = 32
+LARGEST_COUNT = 1_000_000
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -64,6 +65,8 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     workers: int = field(default_factory=lambda: max(2, 2 * (os.cpu_count() or 1)))
     nodes_path: Path | None = None
+    execution_retention_days: int = 0
+    execution_retention_count: int = 0
     state_dir: Path = field(default_factory=lambda: Path.home() / ".local" / "state" / "opsconductor")
     embedded_os_user: str | None = None
 
@@ -132,6 +135,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         "cors_origins": reader.read("CORS_ORIGINS", _words),
         "workers": reader.read("WORKERS", _positive),
         "nodes_path": reader.read("OPSCONDUCTOR_NODES_PATH", _existing_folder),
+        "execution_retention_days": reader.read("EXECUTION_RETENTION_DAYS", _count),
+        "execution_retention_count": reader.read("EXECUTION_RETENTION_COUNT", _count),
         "state_dir": reader.read("OPSCONDUCTOR_STATE_DIR", lambda text: Path(text).expanduser().absolute()),
         "embedded_os_user": reader.text("OPSCONDUCTOR_OS_USER"),
     }
@@ -238,6 +243,12 @@ def _port(text: str) -> int:
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise ValueError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > LARGEST_COUNT:
+        raise ValueError(f"{text!r} is not a whole number from 0, which is no limit, to {LARGEST_COUNT}")
     return int(text)
 
 

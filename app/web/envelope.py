@@ -47,7 +47,7 @@ def page_reply(page: Page[Any], convert: Callable[[Mapping[str, Any]], T], **met
         data=[convert(item) for item in page.items],
         meta={
             "total": page.total,
-            "total_is_exact": page.total_is_exact,
+            "total_is_estimate": page.total_is_estimate,
             "limit": page.limit,
             "next_cursor": None if page.next is None else Cursor(page.next),
             **meta,

@@ -1,4 +1,6 @@
 from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
 
 import httpx
 import msgspec
@@ -64,6 +66,28 @@ async def test_a_stream_cut_ten_times_has_no_gap_and_no_duplicate(admin: httpx.A
     await ended(admin, execution["id"])
     assert numbers == list(range(1, len(numbers) + 1))
     assert len(numbers) == 2 + 8 * 4 + 2 + 3 + 1
+
+
+async def test_a_stream_cut_ten_times_while_nodes_run_goes_on_where_it_was(
+    admin: httpx.AsyncClient, server_url: str, tmp_path: Path
+) -> None:
+    nodes = [f"n{number}" for number in range(10)]
+    steps = [step(node_id, "lab:once", default=f"wait:{tmp_path / node_id}") for node_id in nodes]
+    edges = tuple(f"{before} -> {after}" for before, after in pairwise(["start", *nodes]))
+    execution = await start(admin, workflow(*steps, edges=edges))
+    path = f"/automation/v1/executions/{execution['id']}/events"
+    numbers: list[int] = []
+    async with httpx.AsyncClient(base_url=server_url, headers=admin.headers) as client:
+        for node_id in nodes:
+            async for event in stream(client, path, str(numbers[-1]) if numbers else None):
+                numbers.append(int(event["id"]))
+                if event["event"] == "node.started":
+                    assert msgspec.json.decode(event["data"])["node_id"] == node_id
+                    break
+            (tmp_path / node_id).touch()
+        numbers.extend([int(event["id"]) async for event in stream(client, path, str(numbers[-1]))])
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) == 2 + 10 * 3 + 1
 
 
 @pytest.mark.parametrize("after", ["x", "-1", "1.5"])

@@ -20,6 +20,7 @@ from app.cli.ports import listen
 from app.cli.signals import StopSignals
 from app.cli.stack import StackPlan
 from app.core.embedded import erase_embedded
+from app.core.settings import PostgresSettings
 from tests.support import environment
 from tests.support.placement import REPOSITORY
 
@@ -39,6 +40,7 @@ class Stack:
     client: httpx.Client
     workers: psutil.Process
     redis_url: str
+    postgres: PostgresSettings
 
     def post(self, path: str, body: Mapping[str, Any], **query: Any) -> Any:
         """Send something and return the envelope's ``data``."""
@@ -104,7 +106,8 @@ def running(workers: int = WORKERS) -> Iterator[Stack]:
         client = stack.enter_context(httpx.Client(base_url=started.url, trust_env=False, timeout=WAIT_S + 30))
         login = _answered(client.post("/identity/v1/auth/login", json={"username": ADMIN, "password": password}))
         client.headers["Authorization"] = f"Bearer {login['access_token']}"
-        yield Stack(client, _child("worker"), started.settings.require_redis())
+        settings = started.settings
+        yield Stack(client, _child("worker"), settings.require_redis(), settings.require_postgres())
 
 
 def _environ(state: Path, workers: int) -> dict[str, str]:

@@ -67,7 +67,7 @@ async def test_the_answer_shown_has_the_form_of_a_real_one(admin: httpx.AsyncCli
 
 async def test_a_list_has_the_meta_told(admin: httpx.AsyncClient) -> None:
     meta = (await admin.get("/inventory/v1/devices?site=ber1&sort=-created_at&limit=100")).json()["meta"]
-    assert set(meta) == {"total", "total_is_exact", "limit", "next_cursor"}
+    assert set(meta) == {"total", "total_is_estimate", "limit", "next_cursor"}
     told = section(PAGE, "## Lists")
     assert all(f"`{name}`" in told for name in meta)
 

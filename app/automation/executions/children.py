@@ -57,6 +57,7 @@ async def start_child(
         hosts=hosts,
         variables=variables,
         trigger={"execution": str(parent)},
+        kind="workflow",
         trigger_node=None,
         dry_run=execution["dry_run"],
         parent=parent,

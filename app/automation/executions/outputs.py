@@ -10,6 +10,8 @@ import zstandard
 from app.core import database
 
 INLINE_BYTES = 64 * 1024
+RENEW_MIN = 30
+"""Outputs stored again after so long count as new; far less than retention's grace."""
 
 
 class StoredOutput(msgspec.Struct, frozen=True):
@@ -37,13 +39,18 @@ def pack(outputs: Mapping[str, Any] | None) -> StoredOutput:
 
 
 async def store_blobs(outputs: Collection[StoredOutput]) -> None:
-    """Write the blobs that are not there yet, inside the caller's transaction."""
+    """Write the blobs that are not there yet, inside the caller's transaction.
+
+    One that is there is locked until the commit, and renewed where it is old: retention must not take it away between
+    this and the result that refers to it.
+    """
     blobs = {output.hash: output for output in outputs if output.hash is not None}
     if blobs:
         await database.execute_many(
             "INSERT INTO output_blobs (hash, size_bytes, body, created_at) VALUES ($1, $2, $3, now()) "
-            "ON CONFLICT (hash) DO NOTHING",
-            [(key, blobs[key].size_bytes, blobs[key].blob) for key in sorted(blobs)],
+            "ON CONFLICT (hash) DO UPDATE SET created_at = now() "
+            "WHERE output_blobs.created_at < now() - make_interval(mins => $4)",
+            [(key, blobs[key].size_bytes, blobs[key].blob, RENEW_MIN) for key in sorted(blobs)],
         )
 
 

@@ -1,21 +1,33 @@
 """The HTTP door of executions: start, list, results, live events, cancel."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, get, post
+from litestar import Controller, MediaType, Response, delete, get, post
+from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
-from litestar.response import ServerSentEvent, ServerSentEventMessage
-from litestar.status_codes import HTTP_202_ACCEPTED
+from litestar.response import ServerSentEvent, ServerSentEventMessage, Stream
+from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT, HTTP_304_NOT_MODIFIED
 from litestar.types import ControllerRouterHandler
 
-from app.automation.executions import events, service
+from app.automation.executions import comparing, events, exporting, reading, results, service
 from app.automation.executions.answers import answer_start
+from app.automation.executions.comparing import Question
+from app.automation.executions.exporting import Format
 from app.automation.executions.idempotency import Key
-from app.automation.executions.schemas import ExecuteRequest, ExecutionDetail, ExecutionRead, HostRead, ResultRead
-from app.automation.executions.service import ExecutionFilter, ResultFilter
+from app.automation.executions.results import ResultFilter
+from app.automation.executions.schemas import (
+    DeviceDifference,
+    ExecuteRequest,
+    ExecutionDetail,
+    ExecutionRead,
+    HostRead,
+    ResultRead,
+)
+from app.automation.executions.service import ExecutionFilter
 from app.automation.executions.statuses import ExecutionStatus, ResultStatus, TriggerKind
 from app.core.errors import MalformedError
 from app.web.dependencies import Caller, Configuration, Paging, Palette, RedisClient
@@ -29,6 +41,20 @@ MAX_WAIT_S = 300
 Wait = Annotated[int, QueryParameter(ge=0, le=MAX_WAIT_S, description="Seconds to wait for the end before answering.")]
 NodeName = Annotated[str | None, QueryParameter(max_length=128, description="A node's id.")]
 DeviceName = Annotated[str | None, QueryParameter(max_length=255, description="A device's name or id.")]
+Iteration = Annotated[
+    str | None, QueryParameter(max_length=128, description="Rounds of loops, as results show them; empty: outside.")
+]
+SameToo = Annotated[bool, QueryParameter(name="all", description="Also what is the same.")]
+Columns = Annotated[
+    str | None,
+    QueryParameter(max_length=2048, description="For CSV: fields and paths such as outputs.stdout, by commas."),
+]
+RequesterName = Annotated[str | None, QueryParameter(max_length=150, description="A user's name or id.")]
+CreatedAfter = Annotated[datetime | None, QueryParameter(description="Not before this time (RFC 3339).")]
+CreatedBefore = Annotated[datetime | None, QueryParameter(description="Before this time (RFC 3339).")]
+Search = Annotated[str | None, QueryParameter(max_length=255, description="Text in the workflow's or user's name.")]
+DeviceSearch = Annotated[str | None, QueryParameter(max_length=255, description="Text in the device's name.")]
+IfNoneMatch = Annotated[str, HeaderParameter(name="If-None-Match", max_length=1024, description="ETags known already.")]
 LastEventId = Annotated[
     str | None,
     HeaderParameter(name="Last-Event-ID", max_length=20, description="The last event seen; those after it follow."),
@@ -71,12 +97,27 @@ class ExecutionController(Controller):
     async def list_executions(
         self,
         paging: Paging,
+        *,
         workflow_id: FromQuery[UUID | None] = None,
         status: FromQuery[ExecutionStatus | None] = None,
         trigger_kind: FromQuery[TriggerKind | None] = None,
+        requested_by: RequesterName = None,
+        created_after: CreatedAfter = None,
+        created_before: CreatedBefore = None,
+        dry_run: FromQuery[bool | None] = None,
+        q: Search = None,
     ) -> Reply[list[ExecutionRead]]:
         """List executions, the newest first (sort: created_at, status)."""
-        filters = ExecutionFilter(workflow_id=workflow_id, status=status, trigger_kind=trigger_kind)
+        filters = ExecutionFilter(
+            workflow_id=workflow_id,
+            status=status,
+            requested_by=requested_by,
+            created_after=created_after,
+            created_before=created_before,
+            dry_run=dry_run,
+            trigger_kind=trigger_kind,
+            q=q,
+        )
         return page_reply(await service.list_executions(filters, paging), service.read_execution)
 
     @get("/{execution_id:uuid}", guards=[requires("automation.execution.view")])
@@ -86,10 +127,14 @@ class ExecutionController(Controller):
 
     @get("/{execution_id:uuid}/devices", guards=[requires("automation.execution.view")])
     async def list_devices(
-        self, execution_id: FromPath[UUID], paging: Paging, status: FromQuery[ResultStatus | None] = None
+        self,
+        execution_id: FromPath[UUID],
+        paging: Paging,
+        status: FromQuery[ResultStatus | None] = None,
+        q: DeviceSearch = None,
     ) -> Reply[list[HostRead]]:
         """List the devices of an execution with how each fared (sort: name, status)."""
-        return page_reply(await service.list_hosts(execution_id, status, paging), service.read_host)
+        return page_reply(await service.list_hosts(execution_id, status, paging, q), service.read_host)
 
     @get("/{execution_id:uuid}/results", guards=[requires("automation.execution.view")])
     async def list_results(
@@ -101,18 +146,80 @@ class ExecutionController(Controller):
         status: FromQuery[ResultStatus | None] = None,
         device: DeviceName = None,
         error_class: FromQuery[ErrorClass | None] = None,
+        iteration: Iteration = None,
     ) -> Reply[list[ResultRead]]:
         """List what each node did on each device (sort: started_at, duration_ms, device)."""
-        filters = ResultFilter(node=node, status=status, device=device, error_class=error_class)
-        page = await service.list_results(execution_id, filters, paging, principal)
+        filters = ResultFilter(node=node, status=status, device=device, error_class=error_class, iteration=iteration)
+        page = await results.list_results(execution_id, filters, paging, principal)
         return page_reply(page, lambda result: result)  # type: ignore[arg-type, return-value]
 
-    @get("/{execution_id:uuid}/results/{result_id:uuid}/outputs", guards=[requires("automation.execution.view")])
+    @get(
+        "/{execution_id:uuid}/results/export",
+        guards=[requires("automation.execution.view")],
+        responses={200: ResponseSpec(Any, media_type="application/octet-stream", description="The file.")},
+    )
+    async def export_results(
+        self,
+        execution_id: FromPath[UUID],
+        principal: Caller,
+        *,
+        format: FromQuery[Format] = "json",  # noqa: A002 — what callers know it by
+        columns: Columns = None,
+        node: NodeName = None,
+        status: FromQuery[ResultStatus | None] = None,
+        device: DeviceName = None,
+        error_class: FromQuery[ErrorClass | None] = None,
+        iteration: Iteration = None,
+    ) -> Stream:
+        """Download results with their whole outputs as JSON, JSON Lines or CSV, as a stream outside the envelope."""
+        filters = ResultFilter(node=node, status=status, device=device, error_class=error_class, iteration=iteration)
+        pieces = await exporting.export_results(execution_id, filters, format, columns, principal)
+        name = f"execution-{execution_id}.{format}"
+        return Stream(
+            pieces,
+            media_type=exporting.MEDIA_TYPES[format],
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    @get("/{execution_id:uuid}/diff/{other:uuid}", guards=[requires("automation.execution.view")])
+    async def compare_executions(
+        self,
+        execution_id: FromPath[UUID],
+        other: FromPath[UUID],
+        paging: Paging,
+        principal: Caller,
+        device: DeviceName = None,
+        node: NodeName = None,
+        same_too: SameToo = False,
+    ) -> Reply[list[DeviceDifference]]:
+        """Compare an execution (before) with another (after): the devices whose results differ, node by node.
+
+        Both must have ended, and share a node and a device. Executions of different workflows are compared by the ids
+        of their nodes; `meta` says whether they are of the same one, and which nodes only one of them has.
+        """
+        question = Question(before=execution_id, after=other, device=device, node=node, same_too=same_too)
+        page, ground = await comparing.compare_executions(question, paging, principal)
+        return page_reply(page, lambda difference: difference, **ground.meta())  # type: ignore[arg-type, return-value]
+
+    @get(
+        "/{execution_id:uuid}/results/{result_id:uuid}/outputs",
+        guards=[requires("automation.execution.view")],
+        responses={200: ResponseSpec(Reply[dict[str, Any]], generate_examples=False, description="The outputs.")},
+    )
     async def get_outputs(
-        self, execution_id: FromPath[UUID], result_id: FromPath[UUID], principal: Caller
-    ) -> Reply[dict[str, Any]]:
-        """Return the outputs of one result whole, however large they are."""
-        return reply(await service.get_outputs(execution_id, result_id, principal))
+        self,
+        execution_id: FromPath[UUID],
+        result_id: FromPath[UUID],
+        principal: Caller,
+        if_none_match: IfNoneMatch = "",
+    ) -> Response[Any]:
+        """Stream the outputs of one result whole, however large; its ETag changes with what the caller may see."""
+        found = await reading.open_outputs(execution_id, result_id, principal)
+        tag = f'"{found.tag}"'
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if tag in [given.strip().removeprefix("W/") for given in if_none_match.split(",")]:
+            return Response(None, status_code=HTTP_304_NOT_MODIFIED, headers=headers)
+        return Stream(_enveloped(found.pieces), media_type=MediaType.JSON, headers=headers)
 
     @get(
         "/{execution_id:uuid}/events",
@@ -140,10 +247,23 @@ class ExecutionController(Controller):
         """Cancel an execution: no new command starts from now on, and what is under way is cut within seconds."""
         return reply(await service.cancel_execution(execution_id, principal, redis))
 
+    @delete("/{execution_id:uuid}", guards=[requires("automation.workflow.delete")], status_code=HTTP_204_NO_CONTENT)
+    async def delete_execution(self, execution_id: FromPath[UUID], principal: Caller) -> None:
+        """Delete an execution that has ended, with its results and events; one that runs is refused."""
+        await service.delete_execution(execution_id, principal)
+
 
 async def _messages(execution_id: UUID, after: int, redis_url: str) -> AsyncIterator[ServerSentEventMessage]:
     async for event in events.follow(execution_id, after, redis_url):
         yield ServerSentEventMessage(id=str(event.seq), event=event.kind, data=msgspec.json.encode(event.body).decode())
+
+
+async def _enveloped(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Wrap JSON that comes in pieces as the envelope's data."""
+    yield b'{"success":true,"data":'
+    async for piece in pieces:
+        yield piece
+    yield b',"message":null,"meta":{}}'
 
 
 def _event_number(text: str | None) -> int:

@@ -1,7 +1,7 @@
 """Executions as they cross the API."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -133,3 +133,42 @@ class HostRead(Output, frozen=True, kw_only=True):
     device: DeviceRef
     status: Annotated[str, msgspec.Meta(description="pending success failed skipped unknown cancelled")]
     error_class: str
+
+
+class ChangeRead(Output, frozen=True, kw_only=True):
+    """A difference between two values; texts of several lines have `text_diff` in place of `before` and `after`."""
+
+    path: Annotated[list[str | int], msgspec.Meta(description="Keys and places that lead to it; of lists, from 0.")]
+    change: Literal["added", "removed", "changed"]
+    before: Any = None
+    after: Any = None
+    text_diff: str | None = None
+
+
+class SideRead(Output, frozen=True, kw_only=True):
+    """One of the two results that are compared."""
+
+    result_id: UUID
+    status: ResultStatus
+    branch: str | None
+    changed: bool
+    error: ErrorRead | None
+
+
+class NodeDifference(Output, frozen=True, kw_only=True):
+    """How a node's results on a device differ; a side is null where the node has no result there."""
+
+    node_id: str
+    iteration: str
+    before: SideRead | None
+    after: SideRead | None
+    outputs: list[ChangeRead]
+    diff: Annotated[list[ChangeRead], msgspec.Meta(description="How what the nodes would change, or did, differs.")]
+    truncated: Annotated[bool, msgspec.Meta(description="There are more differences, or outputs too large to compare.")]
+
+
+class DeviceDifference(Output, frozen=True, kw_only=True):
+    """How the results on a device differ; `device` is null for nodes that run once."""
+
+    device: DeviceRef | None
+    nodes: list[NodeDifference]

@@ -2,37 +2,35 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from piccolo.custom_types import Combinable
 from redis import Redis
 
-from app.automation.executions import events, idempotency, outputs, standing, starting
+from app.automation.executions import events, idempotency, retention, standing, starting
 from app.automation.executions.idempotency import Key, Started
-from app.automation.executions.redaction import redact
 from app.automation.executions.schemas import (
     CountsRead,
     DeviceRef,
-    ErrorRead,
     ExecuteRequest,
     ExecutionDetail,
     ExecutionRead,
     HostRead,
     NodeCountsRead,
     NodeRead,
-    ResultRead,
 )
 from app.automation.executions.starting import StartRequest
 from app.automation.executions.statuses import ENDED, TriggerKind, node_status
-from app.automation.executions.tables import Execution, ExecutionHost, NodeExecution, OutputBlob
-from app.automation.executions.tables import Result as ResultRow
+from app.automation.executions.tables import Execution, ExecutionHost, NodeExecution
 from app.automation.workflows import service as workflows
 from app.automation.workflows.graph import Catalogue
 from app.automation.workflows.packages import disabled_packages
 from app.core import database
 from app.core.access import Principal
 from app.core.errors import ConflictError, NotFoundError, ValidationError
-from app.core.matching import every_given
+from app.core.matching import contains, every, every_given, read_id
 from app.core.paging import Ordering, Page, PageRequest, read_page
 from app.devices import targets as device_targets
 from app.system import service as audit
@@ -40,34 +38,30 @@ from app.system import service as audit
 ORDERING = Ordering(
     columns={"created_at": Execution.created_at, "status": Execution.status}, key=Execution.id, default="-created_at"
 )
-RESULT_ORDERING = Ordering(
-    columns={"started_at": ResultRow.started_at, "duration_ms": ResultRow.duration_ms, "device": ResultRow.device_name},
-    key=ResultRow.id,
-    default="started_at",
+SUMMARY = tuple(
+    column
+    for column in Execution._meta.columns  # noqa: SLF001 — Piccolo's way to a table's columns
+    if column not in (Execution.definition, Execution.plan)
 )
+"""What lists and answers show; the definition and the plan are as large as the workflow."""
 HOST_ORDERING = Ordering(
     columns={"name": ExecutionHost.name, "status": ExecutionHost.status}, key=ExecutionHost.id, default="name"
 )
-REVEAL = "credentials.credential.reveal"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionFilter:
-    """Which executions a list shows."""
+    """Which executions a list shows; ``requested_by`` is a user's name or id, ``q`` part of a workflow's or user's."""
 
     workflow_id: UUID | None = None
     status: str | None = None
     trigger_kind: str | None = None
 
-
-@dataclass(frozen=True, kw_only=True)
-class ResultFilter:
-    """Which results a list shows; ``device`` is a name or an id."""
-
-    node: str | None = None
-    status: str | None = None
-    device: str | None = None
-    error_class: str | None = None
+    requested_by: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    dry_run: bool | None = None
+    q: str | None = None
 
 
 async def start_execution(
@@ -130,13 +124,7 @@ async def begin_execution(
 
 async def list_executions(filters: ExecutionFilter, request: PageRequest) -> Page[dict[str, Any]]:
     """Return one page of executions, the newest first unless sorted otherwise."""
-    wanted = (
-        (Execution.workflow_id, filters.workflow_id),
-        (Execution.status, filters.status),
-        (Execution.trigger_kind, filters.trigger_kind),
-    )
-    where = every_given(wanted)
-    return await read_page(Execution, request, ORDERING, where)
+    return await read_page(Execution, request, ORDERING, _where(filters), columns=SUMMARY)
 
 
 async def get_execution(execution_id: UUID) -> ExecutionDetail:
@@ -161,6 +149,24 @@ async def cancel_execution(execution_id: UUID, actor: Principal, redis: Redis) -
     return await get_execution(execution_id)
 
 
+async def delete_execution(execution_id: UUID, actor: Principal) -> None:
+    """Delete an ended execution with its results and events; raises ConflictError while it runs."""
+    row = await _find(execution_id)
+    async with database.transaction():
+        if row["finished_at"] is None or not await retention.erase(execution_id):
+            raise ConflictError(
+                f"The execution is {row['status']}, and only one that has ended can be deleted. Cancel it first.",
+                code="EXECUTION_RUNNING",
+            )
+        await audit.record(
+            "execution.deleted",
+            actor,
+            subject_type="execution",
+            subject_id=execution_id,
+            details={"workflow": row["workflow_name"], "status": row["status"]},
+        )
+
+
 async def wait_for_end(execution_id: UUID, redis_url: str) -> None:
     """Return when an execution has ended."""
     row = await _find(execution_id)
@@ -168,48 +174,17 @@ async def wait_for_end(execution_id: UUID, redis_url: str) -> None:
         continue
 
 
-async def list_hosts(execution_id: UUID, status: str | None, request: PageRequest) -> Page[dict[str, Any]]:
+async def list_hosts(
+    execution_id: UUID, status: str | None, request: PageRequest, q: str | None = None
+) -> Page[dict[str, Any]]:
     """Return one page of an execution's devices."""
-    await _find(execution_id)
-    wanted = ((ExecutionHost.execution, execution_id), (ExecutionHost.status, status))
-    where = every_given(wanted)
-    return await read_page(ExecutionHost, request, HOST_ORDERING, where)
-
-
-async def list_results(
-    execution_id: UUID, filters: ResultFilter, request: PageRequest, reader: Principal
-) -> Page[ResultRead]:
-    """Return one page of results; what devices printed is redacted for readers who may not see secrets."""
-    await _find(execution_id)
-    wanted = (
-        (ResultRow.execution, execution_id),
-        (ResultRow.node_id, filters.node),
-        (ResultRow.status, filters.status),
-        (ResultRow.error_class, filters.error_class),
-    )
-    where = every_given(wanted)
-    if where is not None and filters.device is not None:
-        where &= (ResultRow.device_name == filters.device) | (ResultRow.host_key == filters.device)
-    page = await read_page(ResultRow, request, RESULT_ORDERING, where)
-    sizes = await _sizes({row["output_hash"] for row in page.items if row["output_hash"]})
-    return page.map(lambda row: _result(row, sizes, reader))
-
-
-async def get_outputs(execution_id: UUID, result_id: UUID, reader: Principal) -> dict[str, Any]:
-    """Return a result's outputs whole, however large."""
-    row = (
-        await ResultRow.select()
-        .where((ResultRow.id == result_id) & (ResultRow.execution == execution_id))
-        .first()
-        .output(load_json=True)
-    )
-    if row is None:
-        raise NotFoundError(f"The execution has no result {result_id}.", code="RESULT_NOT_FOUND")
-    found = row["outputs"]
-    if row["output_hash"]:
-        found = (await outputs.load_blobs([row["output_hash"]])).get(row["output_hash"])
-    found = found or {}
-    return found if reader.may(REVEAL) else dict(redact(found))
+    row = await _find(execution_id)
+    conditions = [given for given in [every_given(((ExecutionHost.status, status),))] if given is not None]
+    if q:
+        conditions.append(contains([ExecutionHost.name], q))
+    total = None if conditions else row["devices_total"]
+    where = every([ExecutionHost.execution == execution_id, *conditions])
+    return await read_page(ExecutionHost, request, HOST_ORDERING, where, total=total)
 
 
 def read_execution(row: Mapping[str, Any]) -> ExecutionRead:
@@ -246,23 +221,24 @@ def _node(node: Mapping[str, Any], execution: Mapping[str, Any], *, waiting: boo
     )
 
 
-def _result(row: Mapping[str, Any], sizes: Mapping[str, int], reader: Principal) -> ResultRead:
-    shown = dict(row) if reader.may(REVEAL) else {**row, **redact({key: row[key] for key in ("outputs", "diff")})}
-    once = row["device_name"] == "" and row["device_id"] is None
-    error = ErrorRead(class_=row["error_class"], message=row["error_message"]) if row["error_class"] else None
-    return ResultRead.of(
-        shown,
-        device=None if once else DeviceRef(id=row["device_id"], name=row["device_name"]),
-        outputs_size_bytes=sizes.get(row["output_hash"] or ""),
-        error=error,
+def _where(filters: ExecutionFilter) -> Combinable | None:
+    asker = None if filters.requested_by is None else read_id(filters.requested_by)
+    wanted = (
+        (Execution.workflow_id, filters.workflow_id),
+        (Execution.status, filters.status),
+        (Execution.requested_by, asker),
+        (Execution.requested_by_name, filters.requested_by if asker is None else None),
+        (Execution.dry_run, filters.dry_run),
+        (Execution.trigger_kind, filters.trigger_kind),
     )
-
-
-async def _sizes(hashes: set[str]) -> dict[str, int]:
-    if not hashes:
-        return {}
-    rows = await OutputBlob.select(OutputBlob.hash, OutputBlob.size_bytes).where(OutputBlob.hash.is_in(list(hashes)))
-    return {row["hash"]: row["size_bytes"] for row in rows}
+    conditions = [given for given in [every_given(wanted)] if given is not None]
+    if filters.created_after is not None:
+        conditions.append(Execution.created_at >= filters.created_after)
+    if filters.created_before is not None:
+        conditions.append(Execution.created_at < filters.created_before)
+    if filters.q:
+        conditions.append(contains([Execution.workflow_name, Execution.requested_by_name], filters.q))
+    return every(conditions) if conditions else None
 
 
 async def _parked_nodes(execution_id: UUID) -> set[str]:
@@ -273,7 +249,7 @@ async def _parked_nodes(execution_id: UUID) -> set[str]:
 
 
 async def _find(execution_id: UUID) -> dict[str, Any]:
-    row = await Execution.select().where(Execution.id == execution_id).first().output(load_json=True)
+    row = await Execution.select(*SUMMARY).where(Execution.id == execution_id).first().output(load_json=True)
     if row is None:
         raise NotFoundError(f"There is no execution {execution_id}.", code="EXECUTION_NOT_FOUND")
     return dict(row)

@@ -10,7 +10,7 @@ ResultStatus = Literal["success", "failed", "skipped", "unknown", "cancelled"]
 NodeStatus = Literal["pending", "running", "waiting", "success", "failed", "skipped", "cancelled", "unknown"]
 ExecutionStatus = Literal["queued", "running", "waiting", "success", "partial", "failed", "cancelled", "timeout"]
 
-TriggerKind = Literal["manual", "node", "webhook", "event", "schedule"]
+TriggerKind = Literal["manual", "node", "webhook", "event", "schedule", "workflow", "rerun"]
 
 ENDED: frozenset[str] = frozenset({"success", "partial", "failed", "cancelled", "timeout"})
 CERTAIN: frozenset[str] = NOTHING_SENT | {"config_rejected", "upstream", "parse"}

@@ -28,7 +28,7 @@ async def list_tags(request: PageRequest) -> Page[dict[str, object]]:
     return Page(
         items=items,
         total=min(total, COUNT_EXACT_TO),
-        total_is_exact=total <= COUNT_EXACT_TO,
+        total_is_estimate=total > COUNT_EXACT_TO,
         limit=request.limit,
         next=Position(sort=ORDER, value=items[-1]["name"], id="") if more else None,
     )

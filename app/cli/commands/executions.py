@@ -1,16 +1,25 @@
 """`opsconductor executions`: runs of workflows from the command line."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlencode
+
 import click
 
-from app.cli.client import open_api
+from app.cli.client import READ_S, given, open_api
 from app.cli.following import EXECUTIONS
 from app.cli.outcomes import code_of, print_nodes, print_outcome, print_outcome_json, read_devices, see_through
 from app.cli.output import json_option, moment, print_json, print_table, say
 
+FORMATS = ("csv", "json", "jsonl")
+
 
 @click.group()
 def executions() -> None:
-    """List, show, follow and cancel executions."""
+    """List, show, follow, export and cancel executions."""
 
 
 @executions.command("list")
@@ -68,6 +77,44 @@ def follow(ctx: click.Context, *, execution_id: object, as_json: bool) -> None:
         api.get(f"{EXECUTIONS}/{execution_id}")
         execution = see_through(api, str(execution_id), as_json=as_json)
     ctx.exit(code_of(execution))
+
+
+@executions.command()
+@click.argument("execution_id", metavar="ID", type=click.UUID)
+@click.option("--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True, help="What to write.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file to write, in place of stdout."
+)
+@click.option("--columns", help="For csv: fields and paths such as outputs.stdout, separated by commas.")
+@click.option("--node", help="Only the results of this node.")
+@click.option("--device", help="Only those of this device, by name or id.")
+@click.option("--status", help="Only those that stand so, such as failed.")
+@click.option("--error-class", help="Only those that failed so, such as auth.")
+@json_option
+def export(
+    *, execution_id: object, form: str, output: Path | None, columns: str | None, as_json: bool, **filters: str | None
+) -> None:
+    """Export an execution's results with their whole outputs, as JSON, JSON Lines or CSV."""
+    asked = {"format": "json" if as_json else form, "columns": columns, **filters}
+    path = f"{EXECUTIONS}/{execution_id}/results/export?{urlencode(given(asked))}"
+    with open_api() as api, api.stream(path, headers={}, read_s=READ_S) as answer, _target(output) as file:
+        for piece in answer.iter_bytes():
+            file.write(piece)
+
+
+@contextmanager
+def _target(output: Path | None) -> Iterator[BinaryIO]:
+    """Yield stdout, or a file that gets its name once it is whole."""
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    part = output.with_name(f"{output.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @executions.command()

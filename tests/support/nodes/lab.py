@@ -87,7 +87,7 @@ def count(params: Behaviour) -> Result:
 
 
 def behave(host: str, params: Behaviour) -> None:
-    """Do as told: ok, fail:CLASS, fail-once:FILE, sleep:S, hang:S, raise:TEXT, kill or kill-once:FILE."""
+    """Do as told: ok, fail:CLASS, fail-once:FILE, sleep:S, wait:FILE, hang:S, raise:TEXT, kill or kill-once:FILE."""
     verb, _, argument = params.hosts.get(host, params.default).partition(":")
     if verb == "fail":
         raise NodeError(argument, f"{host} fails as told")  # type: ignore[arg-type]
@@ -95,6 +95,9 @@ def behave(host: str, params: Behaviour) -> None:
         raise ZeroDivisionError(argument)
     if verb == "sleep":
         pause(float(argument))
+    if verb == "wait":
+        while not Path(argument).exists():
+            pause(0.02)
     if verb == "fail-once" and first_time(Path(argument)):
         raise NodeError("upstream", f"{host} fails once")
     if verb == "hang":
