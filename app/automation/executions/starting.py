@@ -10,7 +10,9 @@ import msgspec
 from redis import Redis
 
 from app.automation.executions import events, outputs, progress
+from app.automation.executions.carrying import Carried, carry_over
 from app.automation.executions.events import Event
+from app.automation.executions.hosting import Hosting, host, only
 from app.automation.executions.records import ONCE
 from app.automation.executions.settlement import settle
 from app.automation.executions.sharding import shard_size
@@ -47,6 +49,9 @@ class StartRequest:
     depth: int = 0
     rerun_of: UUID | None = None
     kind: str = "manual"
+    only: frozenset[str] | None = None
+    """The hosts that are meant, where not all are."""
+    carried: Carried | None = None
 
 
 def plan_start(
@@ -76,15 +81,19 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
     """Write an execution with its plan, hosts and first shards, and return its id."""
     disabled = await disabled_packages()
     definition, plan = plan_start(request.workflow, request.trigger_node, catalogue, disabled)
-    if plan.has_device_stages and not request.hosts:
+    hosting = only(await host(definition, plan, request.hosts), request.only)
+    if plan.has_device_stages and not hosting.hosts:
         raise ValidationError.of("targets", "this workflow has device nodes: say which devices they run on")
-    request = replace(request, trigger={**request.trigger, "kind": request.kind, "node": plan.trigger})
+    trigger = {**request.trigger, "kind": request.kind, "node": plan.trigger}
+    request = replace(request, trigger=trigger, hosts=hosting.hosts)
     execution = _row(request, plan, actor, workers)
     async with database.transaction():
         await Execution.insert(execution)
-        await _insert_hosts(execution.id, request.hosts)
+        await _insert_hosts(execution.id, hosting)
         await _insert_nodes(execution.id, definition, plan)
         await _record_trigger(execution.id, plan, request.trigger)
+        if request.carried is not None:
+            await carry_over(request.carried, execution.id, [record.key for record in hosting.hosts])
         await events.append(execution.id, [Event("execution.queued", {"devices": len(request.hosts)})])
         await progress.open_stages(execution.id, plan.stages_of(""))
         if not plan.stages:
@@ -145,12 +154,17 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
     )
 
 
-async def _insert_hosts(execution_id: UUID, hosts: Sequence[HostRecord]) -> None:
+async def _insert_hosts(execution_id: UUID, hosting: Hosting) -> None:
     rows = [
         ExecutionHost(
-            execution=execution_id, host_key=host.key, device_id=UUID(host.id) if host.id else None, name=host.name
+            execution=execution_id,
+            host_key=record.key,
+            device_id=UUID(record.id) if record.id else None,
+            name=record.name,
+            is_target=record.key in hosting.targets,
+            own_nodes=list(hosting.nodes.get(record.key, ())),
         )
-        for host in hosts
+        for record in hosting.hosts
     ]
     for start in range(0, len(rows), INSERT_BATCH):
         await ExecutionHost.insert(*rows[start : start + INSERT_BATCH])

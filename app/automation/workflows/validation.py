@@ -82,6 +82,9 @@ def _node(node: Node, node_type: NodeType) -> Iterator[DefinitionFault]:
             references(text.text, expression=text.expression)
         except ExpressionError as error:
             yield fault("bad_expression", str(error), node_id=node.id, field=text.field)
+    if node.options.targets is not None and node_type.scope == "once":
+        message = f"{node_type.id} runs once; only nodes that run per device have targets of their own."
+        yield fault("bad_option", message, node_id=node.id, field="options.targets")
     if node.options.scope is not None and node_type.scope not in {"follow", node.options.scope}:
         message = f"{node_type.id} always runs in {node_type.scope} scope; only nodes that follow can be forced."
         yield fault("bad_option", message, node_id=node.id, field="options.scope")

@@ -1,6 +1,7 @@
 """The HTTP door of the other starts: a single node, and webhooks, whose senders bring a secret of their own."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from litestar import Controller, MediaType, Request, Response, post, route
 from litestar.enums import HttpMethod
@@ -13,8 +14,9 @@ from app.automation.executions.answers import answer_start
 from app.automation.executions.idempotency import Key
 from app.automation.executions.schemas import ExecutionDetail
 from app.automation.executions.starts import responses, webhooks
+from app.automation.executions.starts.reruns import rerun
 from app.automation.executions.starts.responses import OwnResponse
-from app.automation.executions.starts.schemas import NodeRunRequest, WebhookAccepted
+from app.automation.executions.starts.schemas import NodeRunRequest, RerunRequest, WebhookAccepted
 from app.automation.executions.starts.signatures import Incoming
 from app.automation.executions.starts.single_node import run_node
 from app.core.clock import now
@@ -60,6 +62,33 @@ class NodeController(Controller):
         """
         key = Key.of(idempotency_key, principal, f"node.run:{node_type}", data)
         started = await run_node(node_type, data, catalogue, principal, redis=redis, workers=settings.workers, key=key)
+        return await answer_start(started, wait, settings)
+
+
+class RerunController(Controller):
+    """Executions once more."""
+
+    path = "/automation/v1/executions"
+    tags = ["automation: executions"]
+
+    @post("/{execution_id:uuid}/rerun", guards=[requires("automation.workflow.run")], status_code=HTTP_202_ACCEPTED)
+    async def rerun_execution(
+        self,
+        execution_id: FromPath[UUID],
+        data: JSONBody[RerunRequest],
+        catalogue: Palette,
+        principal: Caller,
+        redis: RedisClient,
+        settings: Configuration,
+        wait: Wait = 0,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[Reply[ExecutionDetail]]:
+        """Run an execution that has ended once more, with the definition and the variables that it had.
+
+        Changes whose effect is unknown are sent again: look at the devices first.
+        """
+        key = Key.of(idempotency_key, principal, f"execution.rerun:{execution_id}", data)
+        started = await rerun(execution_id, data, catalogue, principal, redis=redis, workers=settings.workers, key=key)
         return await answer_start(started, wait, settings)
 
 
@@ -122,4 +151,4 @@ def _own(response: OwnResponse) -> Response[bytes]:
     )
 
 
-ROUTES: list[ControllerRouterHandler] = [NodeController, WebhookController]
+ROUTES: list[ControllerRouterHandler] = [NodeController, RerunController, WebhookController]
