@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from litestar.types import ControllerRouterHandler
 
-from app.automation.workflows import palette, service
+from app.automation.workflows import palette, prerequisites, service
 from app.automation.workflows.schemas import (
     FaultRead,
     NodeTypeRead,
@@ -66,11 +66,12 @@ class WorkflowController(Controller):
     async def validate_workflow(self, data: JSONBody[ValidateRequest], catalogue: Palette) -> Reply[ValidationRead]:
         """Check a definition without saving it, and show the plan an execution would follow."""
         verdict, plan = service.check_definition(data.definition, catalogue)
+        missing = await prerequisites.find_missing(verdict.definition, catalogue)
         return reply(
             ValidationRead(
                 valid=verdict.valid,
                 errors=[FaultRead.of(fault) for fault in verdict.errors],
-                warnings=[FaultRead.of(fault) for fault in verdict.warnings],
+                warnings=[FaultRead.of(fault) for fault in [*verdict.warnings, *missing]],
                 plan=None
                 if plan is None
                 else PlanRead(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from app.automation.workflows import parameters
+from app.automation.workflows import parameters, secrets
 from app.automation.workflows.definition import Definition, DefinitionFault, Edge, Node, fault, read_definition
 from app.automation.workflows.expressions import RESERVED, ExpressionError, Reference, references
 from app.automation.workflows.graph import Catalogue, ancestors, resolve_scopes, topological_order, triggers
@@ -65,6 +65,7 @@ def _node(node: Node, node_type: NodeType) -> Iterator[DefinitionFault]:
             references(text.text, expression=text.expression)
         except ExpressionError as error:
             yield fault("bad_expression", str(error), node_id=node.id, field=text.field)
+    yield from secrets.check(node, node_type)
     if node.options.scope is not None and node_type.scope not in {"follow", node.options.scope}:
         message = f"{node_type.id} always runs in {node_type.scope} scope; only nodes that follow can be forced."
         yield fault("bad_option", message, node_id=node.id, field="options.scope")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from nornir.core.task import Result, Task
 from app.automation.executions import changes
 from app.automation.executions.changes import Claim
 from app.automation.executions.engine.stopping import Stop
+from app.automation.executions.engine.vaulting import NodeVault
 from app.automation.executions.masks import Masker
 from app.automation.executions.recorder import Recorder
 from app.automation.executions.records import Place
@@ -47,6 +48,7 @@ class Performance:
     dry_run: bool
     given_up: bool
     outbound_allow: tuple[str, ...]
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def perform_on_host(self, task: Task, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a device or follow node on a host, as the Nornir task ``task``."""
@@ -54,7 +56,7 @@ class Performance:
         node_type = self.course.type_of(node_id)
         self._refuse_if_hopeless(node_type)
         parameters.wanted(self.course.node(node_id), scope)
-        params = parameters.values(self.course.node(node_id), node_type, scope)
+        params = self._params(node_id, place, scope)
         context.enter(self._context(node_id, place))
         arguments = (task,) if node_type.scope == "device" else ()
         with self._right_to_change(node_type, host):
@@ -66,7 +68,7 @@ class Performance:
         node_type = self.course.type_of(node_id)
         self._refuse_if_hopeless(node_type)
         parameters.wanted(self.course.node(node_id), scope)
-        params = parameters.values(self.course.node(node_id), node_type, scope)
+        params = self._params(node_id, place, scope)
         surroundings = self._context(node_id, place)
         context.enter(surroundings)
         arguments = (surroundings,) if node_type.scope == "once" else ()
@@ -104,6 +106,15 @@ class Performance:
         if self.dry_run and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
             raise NodeError("unsupported", f"{node_type.id} cannot say what it would do, so a dry run refuses it.")
 
+    def _params(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Params:
+        """Evaluate a node's parameters, with its secrets in sight of nothing else."""
+        node, node_type = self.course.node(node_id), self.course.type_of(node_id)
+        return parameters.values(node, node_type, self._vault(node_id, place).with_secrets(node, node_type, scope))
+
+    def _vault(self, node_id: str, place: Place) -> NodeVault:
+        occasion = {"execution": self.background.execution["id"], "node": node_id, "host": place.name or None}
+        return NodeVault(db=self.db, masker=self.masker, actor=self.actor, occasion=occasion)
+
     def _context(self, node_id: str, place: Place) -> NodeContext:
         return NodeContext(
             execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": place.name},
@@ -112,6 +123,10 @@ class Performance:
             cancelled=self.stop.is_set,
             before_change=partial(self._intend, node_id, place),
             outbound_allow=self.outbound_allow,
+            credential=self._vault(node_id, place).open,
+            keep_secret=lambda secret: self.masker.learn([secret]),
+            masked=self.masker.text,
+            kept=self.kept,
         )
 
     def _fence(self, node_id: str, node_type: NodeType, place: Place) -> None:
