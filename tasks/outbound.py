@@ -56,7 +56,13 @@ def prepare(method: str, url: str, *, headers: Mapping[str, str], content: bytes
     for name in headers:
         if name.lower() in OWN_HEADERS:
             raise NodeError("validation", f"headers: {name} is not yours to set. Leave it out.")
-    return Outgoing(method=method, url=target, headers=headers, content=content, addresses=_permitted(target, allow))
+    return Outgoing(
+        method=method,
+        url=target,
+        headers=headers,
+        content=content,
+        addresses=permitted(target.host, target.port or SCHEMES[target.scheme], allow, "url"),
+    )
 
 
 def send(outgoing: Outgoing, timeout_s: float, *, limit_bytes: int = BODY_LIMIT_BYTES, parse: bool = True) -> Answer:
@@ -121,23 +127,22 @@ def _checked_url(url: str) -> httpx.URL:
     return target
 
 
-def _permitted(url: httpx.URL, allow: Sequence[str]) -> list[str]:
-    """Return the addresses of a URL's host that may be reached."""
-    port = url.port or SCHEMES[url.scheme]
+def permitted(host: str, port: int, allow: Sequence[str], parameter: str) -> list[str]:
+    """Return the addresses of a host that may be reached; raises NodeError of class validation or dns."""
     try:
-        found = socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        message = f"{url.host} has no address. Correct the name in url, or the DNS."
+        message = f"{host} has no address. Correct the name in {parameter}, or the DNS."
         raise NodeError("dns", message) from error
     addresses = list(dict.fromkeys(str(target[0]) for *_, target in found))
     networks, names = _sorted_out(allow)
-    if url.host.lower() in names:
+    if host.lower() in names:
         return addresses
-    permitted = [address for address in addresses if _may_reach(ip_address(address), networks)]
-    if not permitted:
-        message = f"{url.host} is {', '.join(addresses)}, which is not a public address. {ALLOW_IT}"
+    reachable = [address for address in addresses if _may_reach(ip_address(address), networks)]
+    if not reachable:
+        message = f"{host} is {', '.join(addresses)}, which is not a public address. {ALLOW_IT}"
         raise NodeError("validation", message)
-    return permitted
+    return reachable
 
 
 def _sorted_out(allow: Sequence[str]) -> tuple[list[IPv4Network | IPv6Network], set[str]]:

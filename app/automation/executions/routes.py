@@ -1,19 +1,28 @@
 """The HTTP door of executions: start, list, results, live events, cancel."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID
 
 import anyio
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
-from litestar.response import ServerSentEvent, ServerSentEventMessage
+from litestar.response import ServerSentEvent, ServerSentEventMessage, Stream
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 from litestar.types import ControllerRouterHandler
 
-from app.automation.executions import events, service
-from app.automation.executions.schemas import ExecuteRequest, ExecutionDetail, ExecutionRead, HostRead, ResultRead
+from app.automation.executions import artifacts, events, service
+from app.automation.executions.schemas import (
+    ArtifactRead,
+    ExecuteRequest,
+    ExecutionDetail,
+    ExecutionRead,
+    HostRead,
+    ResultRead,
+)
 from app.automation.executions.service import ExecutionFilter, ResultFilter
 from app.automation.executions.statuses import ENDED, ExecutionStatus, ResultStatus
 from app.core.errors import MalformedError
@@ -156,4 +165,23 @@ def _event_number(text: str | None) -> int:
     return int(text)
 
 
-ROUTES: list[ControllerRouterHandler] = [StartController, ExecutionController]
+class ArtifactController(Controller):
+    """The files of an execution."""
+
+    path = "/automation/v1/executions/{execution_id:uuid}/artifacts"
+    tags = ["automation: executions"]
+
+    @get("/", guards=[requires("automation.execution.view")])
+    async def list_artifacts(self, execution_id: FromPath[UUID], paging: Paging) -> Reply[list[ArtifactRead]]:
+        """List the files that the nodes of an execution wrote (sort: path, size_bytes, updated_at)."""
+        return page_reply(await artifacts.list_artifacts(execution_id, paging), ArtifactRead.of)
+
+    @get("/{path:path}", guards=[requires("automation.execution.view")], media_type="application/octet-stream")
+    async def download_artifact(self, execution_id: FromPath[UUID], path: FromPath[Path], principal: Caller) -> Stream:
+        """Download a file, outside the envelope; what looks like a device's secret is masked in texts as in results."""
+        content = await artifacts.open_artifact(execution_id, path.as_posix(), principal)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(path.name, safe='')}"}
+        return Stream(content, headers=headers)
+
+
+ROUTES: list[ControllerRouterHandler] = [StartController, ExecutionController, ArtifactController]

@@ -130,3 +130,15 @@ class HostRead(Output, frozen=True, kw_only=True):
     device: DeviceRef
     status: Annotated[str, msgspec.Meta(description="pending success failed skipped unknown cancelled")]
     error_class: str
+
+
+class ArtifactRead(Output, frozen=True, kw_only=True):
+    """A file of an execution, and the node that wrote it last; `content_hash` is the SHA-256 of its content."""
+
+    id: UUID
+    path: str
+    size_bytes: int
+    content_hash: str
+    node_id: str
+    created_at: datetime
+    updated_at: datetime

@@ -11,6 +11,7 @@ from nornir.core.task import Result, Task
 
 from app.automation.executions import changes
 from app.automation.executions.changes import Claim
+from app.automation.executions.engine.filing import StoredArtifacts
 from app.automation.executions.engine.stopping import Stop
 from app.automation.executions.engine.vaulting import NodeVault
 from app.automation.executions.masks import Masker
@@ -23,6 +24,7 @@ from app.core.access import Principal
 from app.core.database import DatabaseThread, patiently
 from inventory.records import HostRecord
 from tasks import context
+from tasks.artifacts import Limits
 from tasks.context import NodeContext
 from tasks.errors import NodeError
 from tasks.node import NodeType, Params
@@ -48,6 +50,7 @@ class Performance:
     dry_run: bool
     given_up: bool
     outbound_allow: tuple[str, ...]
+    artifact_limits: Limits = field(default_factory=Limits)
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def perform_on_host(self, task: Task, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
@@ -127,6 +130,13 @@ class Performance:
             keep_secret=lambda secret: self.masker.learn([secret]),
             masked=self.masker.text,
             kept=self.kept,
+            artifacts=StoredArtifacts(
+                db=self.db,
+                masker=self.masker,
+                execution_id=self.claim.execution_id,
+                node_id=node_id,
+                limits=self.artifact_limits,
+            ),
         )
 
     def _fence(self, node_id: str, node_type: NodeType, place: Place) -> None:

@@ -25,6 +25,7 @@ from app.core import database
 from app.core.access import Principal
 from app.core.database import DatabaseThread, patiently
 from app.core.logging import get_logger
+from tasks.artifacts import Limits
 
 MAX_ATTEMPTS = 3
 """After so many workers died over a shard, what is left of it fails instead of being tried again."""
@@ -64,7 +65,7 @@ def run_shard(shard_id: UUID, owner: str, db: DatabaseThread) -> None:
 
 
 def _walk(work: ShardWork, db: DatabaseThread, announce: Any) -> None:
-    stop, masker = Stop(), Masker()
+    stop, masker, settings = Stop(), Masker(), runtime.current().settings
     recorder = Recorder(work.claim.execution_id, work.course, db, masker, on_commit=announce)
     recorder.cancelled = stop.is_cancelled
     performance = Performance(
@@ -78,7 +79,8 @@ def _walk(work: ShardWork, db: DatabaseThread, announce: Any) -> None:
         stop=stop,
         dry_run=work.execution["dry_run"],
         given_up=work.claim.attempt > MAX_ATTEMPTS,
-        outbound_allow=runtime.current().settings.outbound_allow,
+        outbound_allow=settings.outbound_allow,
+        artifact_limits=Limits(file_bytes=settings.artifact_file_bytes, total_bytes=settings.artifact_execution_bytes),
     )
     with recorder, Heartbeat(work.claim, db, stop):
         intents = db.run(patiently(lambda: open_intents(work.claim.execution_id, work.host_keys)))
