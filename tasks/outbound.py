@@ -39,7 +39,7 @@ class Outgoing:
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back: ``body`` is parsed where it is JSON, else text; cut off at a limit."""
+    """What came back: ``body`` is parsed where it is JSON, else text, or bytes where that was asked; cut at a limit."""
 
     status: int
     headers: dict[str, str]
@@ -65,18 +65,26 @@ def prepare(method: str, url: str, *, headers: Mapping[str, str], content: bytes
     )
 
 
-def send(outgoing: Outgoing, timeout_s: float, *, limit_bytes: int = BODY_LIMIT_BYTES, parse: bool = True) -> Answer:
+def send(
+    outgoing: Outgoing,
+    timeout_s: float,
+    *,
+    limit_bytes: int = BODY_LIMIT_BYTES,
+    parse: bool = True,
+    raw: bool = False,
+) -> Answer:
     """Send a request and return the answer, whatever its status; redirects are not followed.
 
-    ``limit_bytes`` bounds the body; without ``parse`` it stays text even where it is JSON.
+    ``limit_bytes`` bounds the body; without ``parse`` it stays text even where it is JSON, ``raw`` it stays bytes.
     Raises NodeError of class tcp_refused, tcp_timeout or host_key where nothing was sent, else of class read_timeout,
     connection_lost, protocol or cancelled. ``timeout_s`` bounds all of it.
     """
     with Line(outgoing.url.host, outgoing.url.port or SCHEMES[outgoing.url.scheme]) as line:
         alarm = threading.Timer(timeout_s, line.cut, ["timeout"])
+        read = partial(_read, limit_bytes=limit_bytes, parse=parse, raw=raw)
         alarm.start()
         try:
-            return _send_over(line, outgoing, timeout_s, partial(_read, limit_bytes=limit_bytes, parse=parse))
+            return _send_over(line, outgoing, timeout_s, read)
         except httpx.HTTPError as error:
             raise _explained(error, line, timeout_s) from error
         finally:
@@ -192,7 +200,7 @@ def _request(client: httpx.Client, outgoing: Outgoing, address: str, timeout: ht
         raise NodeError("validation", f"headers cannot be sent: {error}.") from error
 
 
-def _read(response: httpx.Response, *, limit_bytes: int, parse: bool) -> Answer:
+def _read(response: httpx.Response, *, limit_bytes: int, parse: bool, raw: bool) -> Answer:
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
@@ -202,7 +210,9 @@ def _read(response: httpx.Response, *, limit_bytes: int, parse: bool) -> Answer:
     return Answer(
         status=response.status_code,
         headers=dict(response.headers),
-        body=_body(bytes(body[:limit_bytes]), response, parse=parse and not truncated),
+        body=bytes(body[:limit_bytes])
+        if raw
+        else _body(bytes(body[:limit_bytes]), response, parse=parse and not truncated),
         truncated=truncated,
     )
 

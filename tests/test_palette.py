@@ -21,7 +21,9 @@ OURS = {
     "debug:execution-data",
     "debug:get-variable",
     "debug:log",
+    "file:ftp",
     "file:read",
+    "file:s3",
     "file:sftp",
     "file:write",
     "flow:noop",
@@ -116,6 +118,8 @@ def test_what_changes_something_can_say_so_in_a_dry_run(filled: Catalog) -> None
     }
     assert changing == {
         "config:push",
+        "file:ftp",
+        "file:s3",
         "file:sftp",
         "file:write",
         "http:graphql",

@@ -13,8 +13,8 @@ from tasks.artifacts import Limits, MemoryArtifacts
 from tasks.context import NodeContext
 from tasks.errors import NodeError
 from tasks.sftp import SftpParams, file_sftp
-from tests.support.file_servers import PASSWORD, USER, SftpServer, sftp_server
 from tests.support.node_lab import error_class
+from tests.support.sftp_server import PASSWORD, USER, SftpServer, sftp_server
 
 LOGIN = {"username": USER, "password": PASSWORD}
 

@@ -1,4 +1,4 @@
-"""File servers on loopback, for the nodes that carry files."""
+"""An SFTP server on loopback, for the node that carries files to and from such."""
 
 import asyncio
 import threading
@@ -55,13 +55,9 @@ def sftp_server(folder: Path, *, without_sftp: bool = False) -> Iterator[SftpSer
         return asyncssh.SFTPServer(channel, chroot=str(folder).encode())
 
     async def start() -> asyncssh.SSHAcceptor:
-        return await asyncssh.create_server(
-            Doorkeeper,
-            "127.0.0.1",
-            0,
-            server_host_keys=[host_key],
-            sftp_factory=None if without_sftp else serve_folder,
-        )
+        factory = None if without_sftp else serve_folder
+        keys = [host_key]
+        return await asyncssh.create_server(Doorkeeper, "127.0.0.1", 0, server_host_keys=keys, sftp_factory=factory)
 
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
