@@ -9,7 +9,7 @@ from uuid import UUID
 import anyio
 import msgspec
 from litestar import Controller, Response, get, post
-from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Stream
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 from litestar.types import ControllerRouterHandler
@@ -35,6 +35,12 @@ from tasks.errors import ErrorClass
 MAX_WAIT_S = 300
 Wait = Annotated[int, QueryParameter(ge=0, le=MAX_WAIT_S, description="Seconds to wait for the end before answering.")]
 NodeName = Annotated[str | None, QueryParameter(max_length=128, description="A node's id.")]
+ArtifactPath = Annotated[
+    Path,
+    PathParameter(
+        schema_extra={"format": None, "maxLength": 1000}, description="The file's path among those of the execution."
+    ),
+]
 DeviceName = Annotated[str | None, QueryParameter(max_length=255, description="A device's name or id.")]
 LastEventId = Annotated[
     str | None,
@@ -177,7 +183,7 @@ class ArtifactController(Controller):
         return page_reply(await artifacts.list_artifacts(execution_id, paging), ArtifactRead.of)
 
     @get("/{path:path}", guards=[requires("automation.execution.view")], media_type="application/octet-stream")
-    async def download_artifact(self, execution_id: FromPath[UUID], path: FromPath[Path], principal: Caller) -> Stream:
+    async def download_artifact(self, execution_id: FromPath[UUID], path: ArtifactPath, principal: Caller) -> Stream:
         """Download a file, outside the envelope; what looks like a device's secret is masked in texts as in results."""
         content = await artifacts.open_artifact(execution_id, path.as_posix(), principal)
         headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(path.name, safe='')}"}
