@@ -13,7 +13,8 @@ from tasks import configurations, context
 from tasks.configurations import Path
 from tasks.dialects import DIALECTS, Dialect, dialect_of
 from tasks.errors import NodeError
-from tasks.node import Handle, Params, node, outcome
+from tasks.node import Handle, node, outcome
+from tasks.secrets import TakesSecrets
 from tasks.sessions import close_sessions, device_type_of, netmiko_session
 from tasks.terminal import enable, leave_configuration, run_command
 
@@ -22,7 +23,7 @@ UNVERIFIABLE = "banner "
 WORDS_OF_DEVICE = "matched error: "
 
 
-class ConfigPushParams(Params, frozen=True, kw_only=True):
+class ConfigPushParams(TakesSecrets, frozen=True, kw_only=True):
     """What to configure."""
 
     lines: Annotated[

@@ -1,10 +1,11 @@
 """What the engine hands to a running node; in a plain Nornir script everything in it has a harmless default."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from tasks.artifacts import Artifacts, MemoryArtifacts
 from tasks.errors import NodeError
 from tasks.parking import Parked
 
@@ -26,6 +27,30 @@ def _no_evaluation(_: str, __: Mapping[str, Any]) -> Any:
     raise NodeError("unsupported", "Nothing evaluates expressions here. Run this node in a workflow of the service.")
 
 
+def _keep(_: str) -> None:
+    return None
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _no_vault(reference: str, *types: str) -> Mapping[str, Any]:
+    del types
+    message = f"The credential {reference!r} is asked for, and this inventory has no vault to find it in."
+    raise NodeError("credential", message)
+
+
+class CredentialSource(Protocol):
+    """Opens a credential."""
+
+    def __call__(self, reference: str, *types: str) -> Mapping[str, Any]:
+        """Return the fields of the credential with a name or id, which must be of one of the types, if any are given.
+
+        Raises NodeError of class credential, which says why it cannot be had.
+        """
+
+
 @dataclass(frozen=True, kw_only=True)
 class SessionTimeouts:
     """How long opening a session may take, step by step, and how long one may serve, in seconds."""
@@ -44,6 +69,10 @@ class NodeContext:
     them: the engine records the intent there and raises if the change is no longer its to make.
     Long loops ask ``cancelled``. ``run`` runs a coroutine where the service's database can be reached, and
     ``evaluate`` an expression, with names beside those that all expressions of the node see.
+    ``credential`` opens one at the last moment; its secrets are masked wherever they turn up from then on. A secret
+    that a node comes by otherwise, such as a token it was granted, it gives to ``keep_secret`` before anything else.
+    A message that quotes a part of a text has the whole text ``masked`` before it cuts it. ``kept`` lives as long as
+    this process works on this part of the execution, and is written nowhere; ``artifacts`` are the execution's files.
     """
 
     execution: Mapping[str, Any] = field(default_factory=dict)
@@ -52,6 +81,11 @@ class NodeContext:
     cancelled: Callable[[], bool] = _never
     before_change: Callable[[Sequence[str]], None] = _allow
     outbound_allow: tuple[str, ...] = ()
+    credential: CredentialSource = _no_vault
+    keep_secret: Callable[[str], None] = _keep
+    masked: Callable[[str], str] = _as_it_is
+    kept: MutableMapping[str, Any] = field(default_factory=dict, repr=False)
+    artifacts: Artifacts = field(default_factory=MemoryArtifacts)
     timeouts: SessionTimeouts = field(default_factory=SessionTimeouts)
     reached: Callable[[], Sequence[str]] = tuple
     """Returns the keys of the hosts that came to this once node."""

@@ -53,5 +53,19 @@ http_node = partial(
     fences_itself=True,
     dry_run=True,
 )
+file_node = partial(
+    node,
+    category="Files",
+    package="file-storage",
+    color="#ca8a04",
+    inputs=(Handle("data"),),
+)
+remote_file_node = partial(
+    file_node,
+    scope="once",
+    idempotent=False,
+    fences_itself=True,
+    dry_run=True,
+)
 
 FieldPath = Annotated[str, Meta(max_length=200, description="A field's name, a dot leading deeper; empty: the item.")]

@@ -1,6 +1,7 @@
 """Nodes that ask web services, or tell them: plain HTTP requests and GraphQL."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -10,12 +11,13 @@ import regex
 from msgspec import Meta
 from nornir.core.task import Result
 
+from tasks.authentication import Authenticated, authenticated, refusal
 from tasks.context import NodeContext
 from tasks.errors import NodeError
 from tasks.exchange import IDEMPOTENT, SAFE, Exchange, Message, Terms, carry_out, prepared
 from tasks.families import http_node
 from tasks.items import LONGEST_TEXT, bounded
-from tasks.node import Handle, Params, Verbatim, outcome
+from tasks.node import Handle, Verbatim, outcome
 from tasks.patterns import shown
 
 JSON = "application/json"
@@ -35,7 +37,7 @@ Retries = Annotated[
 ]
 
 
-class HttpRequestParams(Params, frozen=True, kw_only=True):
+class HttpRequestParams(Authenticated, frozen=True, kw_only=True):
     """What is asked of whom."""
 
     method: Annotated[
@@ -69,7 +71,7 @@ class HttpRequestParams(Params, frozen=True, kw_only=True):
     fail_on_status: Annotated[bool, Meta(description="Fail where the status is not 2xx.")] = True
 
 
-class GraphqlParams(Params, frozen=True, kw_only=True):
+class GraphqlParams(Authenticated, frozen=True, kw_only=True):
     """What is asked of whom."""
 
     endpoint: Annotated[str, Meta(min_length=8, max_length=4000, description="Where to: an http or https address.")]
@@ -125,7 +127,7 @@ def http_request(context: NodeContext, params: HttpRequestParams) -> Result:
         safe=params.method in SAFE,
         repeatable=params.method in IDEMPOTENT,
     )
-    exchange = carry_out(context, message, terms)
+    exchange = carry_out(context, _signed(context, message, params), terms)
     body, error = _read(exchange, params)
     outputs = {"body": body, "headers": exchange.answer.headers, "url": str(exchange.url), **_common(exchange)}
     return outcome(outputs, exception=error)
@@ -155,7 +157,7 @@ def http_graphql(context: NodeContext, params: GraphqlParams) -> Result:
     if context.dry_run and not safe:
         return _foreseen(context, message, ("data", "errors"))
     terms = Terms(timeout_s=params.timeout, max_retries=params.max_retries, safe=safe, repeatable=safe)
-    exchange = carry_out(context, message, terms)
+    exchange = carry_out(context, _signed(context, message, params), terms)
     body, _ = _as_json(exchange)
     known = body if isinstance(body, Mapping) and ("data" in body or "errors" in body) else {}
     outputs = {"data": known.get("data"), "errors": known.get("errors") or [], **_common(exchange)}
@@ -168,6 +170,11 @@ def _message(params: HttpRequestParams) -> Message:
     if content_type and not any(name.lower() == "content-type" for name in headers):
         headers["Content-Type"] = content_type
     return Message(method=params.method, url=_with_query(params.url, params.query), headers=headers, content=content)
+
+
+def _signed(context: NodeContext, message: Message, params: HttpRequestParams | GraphqlParams) -> Message:
+    """Return a message that says who asks."""
+    return replace(message, headers=authenticated(context, params, message.headers, params.timeout))
 
 
 def _content(params: HttpRequestParams) -> tuple[bytes, str]:
@@ -235,7 +242,7 @@ def _common(exchange: Exchange) -> dict[str, Any]:
 def _read(exchange: Exchange, params: HttpRequestParams) -> tuple[Any, NodeError | None]:
     """Return the body as it is asked for, and what is wrong with the answer."""
     body: str = exchange.answer.body
-    error = _too_long(exchange) or (_unwelcome(exchange) if params.fail_on_status else None)
+    error = _too_long(exchange) or (_unwelcome(exchange, params) if params.fail_on_status else None)
     is_json = "json" in exchange.answer.headers.get("content-type", "")
     if params.response_type == "text" or (params.response_type == "auto" and not (is_json and body)):
         return body, error
@@ -261,13 +268,16 @@ def _too_long(exchange: Exchange) -> NodeError | None:
     return NodeError("upstream", f"{exchange.host} answered more than is taken. Ask for less, page by page.")
 
 
-def _unwelcome(exchange: Exchange) -> NodeError | None:
+def _unwelcome(exchange: Exchange, params: Authenticated) -> NodeError | None:
     status = exchange.answer.status
     if 200 <= status < 300:  # noqa: PLR2004 — HTTP's own figures
         return None
     if 300 <= status < 400:  # noqa: PLR2004 — HTTP's own figures
         message = f"{exchange.host} answered {status}, a redirect that is not followed. Correct the url."
         return NodeError("upstream", message)
+    refused = refusal(params, exchange.host, status)
+    if refused is not None:
+        return refused
     tries = f" to the last of {exchange.attempts} tries" if exchange.attempts > 1 else ""
     return NodeError("upstream", f"{exchange.host} answered {status}{tries}: {shown(exchange.answer.body)}")
 
@@ -295,7 +305,7 @@ def _graphql_error(exchange: Exchange, known: Mapping[str, Any], params: Graphql
     if known.get("errors"):
         message = f"{exchange.host} answered with errors: {shown(known['errors'])}"
         return NodeError("upstream", message) if params.fail_on_errors else None
-    unwelcome = _too_long(exchange) or _unwelcome(exchange)
+    unwelcome = _too_long(exchange) or _unwelcome(exchange, params)
     if unwelcome is None and not known:
         message = f"{exchange.host} does not speak GraphQL: {shown(exchange.answer.body)}. Check the endpoint."
         return NodeError("upstream", message)

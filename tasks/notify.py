@@ -1,6 +1,7 @@
 """Nodes that tell somebody: a webhook, the log."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -9,6 +10,7 @@ from msgspec import Meta
 from nornir.core.task import Result
 
 from tasks import outbound
+from tasks.authentication import Authenticated, authenticated, refusal
 from tasks.context import NodeContext
 from tasks.errors import NodeError
 from tasks.messages import Level, write
@@ -21,7 +23,7 @@ FORM = "application/x-www-form-urlencoded"
 TEXT = "text/plain"
 
 
-class WebhookParams(Params, frozen=True, kw_only=True):
+class WebhookParams(Authenticated, frozen=True, kw_only=True):
     """What is sent where."""
 
     url: Annotated[str, Meta(min_length=8, max_length=4000, description="Where to send it: an http or https address.")]
@@ -75,18 +77,15 @@ def notify_webhook(context: NodeContext, params: WebhookParams) -> Result:
     Addresses that are not public are refused unless they are allowed, and redirects are not followed.
     """
     body = _body(params)
-    outgoing = outbound.prepare(
-        params.method,
-        params.url,
-        headers={"Content-Type": params.content_type, **params.headers} if body else params.headers,
-        content=body,
-        allow=context.outbound_allow,
-    )
+    headers = {"Content-Type": params.content_type, **params.headers} if body else params.headers
+    outgoing = outbound.prepare(params.method, params.url, headers=headers, content=body, allow=context.outbound_allow)
     if context.dry_run:
         return _foreseen(params, body)
+    if params.authentication != "none":
+        outgoing = replace(outgoing, headers=authenticated(context, params, headers, params.timeout))
     context.before_change([f"{params.method} {outgoing.url}"])
     answer = outbound.send(outgoing, params.timeout)
-    error = None if 200 <= answer.status < 300 else _unwelcome(outgoing, answer)  # noqa: PLR2004 — HTTP's own figures
+    error = None if 200 <= answer.status < 300 else _unwelcome(outgoing, answer, params)  # noqa: PLR2004 — HTTP's own figures
     return outcome({"response": msgspec.to_builtins(answer), "request": None}, exception=error)
 
 
@@ -134,8 +133,11 @@ def _foreseen(params: WebhookParams, body: bytes) -> Result:
     return outcome({"response": None, "request": request}, diff=f"{params.method} {params.url}\n{text}")
 
 
-def _unwelcome(outgoing: Outgoing, answer: outbound.Answer) -> NodeError:
+def _unwelcome(outgoing: Outgoing, answer: outbound.Answer, params: WebhookParams) -> NodeError:
     host = outgoing.url.netloc.decode("ascii")
+    refused = refusal(params, host, answer.status)
+    if refused is not None:
+        return refused
     if 300 <= answer.status < 400:  # noqa: PLR2004 — HTTP's own figures
         message = f"{host} answered {answer.status}, a redirect, which is not followed. Correct the url."
     else:

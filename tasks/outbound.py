@@ -39,7 +39,7 @@ class Outgoing:
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back: ``body`` is parsed where it is JSON, else text; cut off at a limit."""
+    """What came back: ``body`` is parsed where it is JSON, else text, or bytes where that was asked; cut at a limit."""
 
     status: int
     headers: dict[str, str]
@@ -56,21 +56,35 @@ def prepare(method: str, url: str, *, headers: Mapping[str, str], content: bytes
     for name in headers:
         if name.lower() in OWN_HEADERS:
             raise NodeError("validation", f"headers: {name} is not yours to set. Leave it out.")
-    return Outgoing(method=method, url=target, headers=headers, content=content, addresses=_permitted(target, allow))
+    return Outgoing(
+        method=method,
+        url=target,
+        headers=headers,
+        content=content,
+        addresses=permitted(target.host, target.port or SCHEMES[target.scheme], allow, "url"),
+    )
 
 
-def send(outgoing: Outgoing, timeout_s: float, *, limit_bytes: int = BODY_LIMIT_BYTES, parse: bool = True) -> Answer:
+def send(
+    outgoing: Outgoing,
+    timeout_s: float,
+    *,
+    limit_bytes: int = BODY_LIMIT_BYTES,
+    parse: bool = True,
+    raw: bool = False,
+) -> Answer:
     """Send a request and return the answer, whatever its status; redirects are not followed.
 
-    ``limit_bytes`` bounds the body; without ``parse`` it stays text even where it is JSON.
+    ``limit_bytes`` bounds the body; without ``parse`` it stays text even where it is JSON, ``raw`` it stays bytes.
     Raises NodeError of class tcp_refused, tcp_timeout or host_key where nothing was sent, else of class read_timeout,
     connection_lost, protocol or cancelled. ``timeout_s`` bounds all of it.
     """
     with Line(outgoing.url.host, outgoing.url.port or SCHEMES[outgoing.url.scheme]) as line:
         alarm = threading.Timer(timeout_s, line.cut, ["timeout"])
+        read = partial(_read, limit_bytes=limit_bytes, parse=parse, raw=raw)
         alarm.start()
         try:
-            return _send_over(line, outgoing, timeout_s, partial(_read, limit_bytes=limit_bytes, parse=parse))
+            return _send_over(line, outgoing, timeout_s, read)
         except httpx.HTTPError as error:
             raise _explained(error, line, timeout_s) from error
         finally:
@@ -121,23 +135,22 @@ def _checked_url(url: str) -> httpx.URL:
     return target
 
 
-def _permitted(url: httpx.URL, allow: Sequence[str]) -> list[str]:
-    """Return the addresses of a URL's host that may be reached."""
-    port = url.port or SCHEMES[url.scheme]
+def permitted(host: str, port: int, allow: Sequence[str], parameter: str) -> list[str]:
+    """Return the addresses of a host that may be reached; raises NodeError of class validation or dns."""
     try:
-        found = socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        message = f"{url.host} has no address. Correct the name in url, or the DNS."
+        message = f"{host} has no address. Correct the name in {parameter}, or the DNS."
         raise NodeError("dns", message) from error
     addresses = list(dict.fromkeys(str(target[0]) for *_, target in found))
     networks, names = _sorted_out(allow)
-    if url.host.lower() in names:
+    if host.lower() in names:
         return addresses
-    permitted = [address for address in addresses if _may_reach(ip_address(address), networks)]
-    if not permitted:
-        message = f"{url.host} is {', '.join(addresses)}, which is not a public address. {ALLOW_IT}"
+    reachable = [address for address in addresses if _may_reach(ip_address(address), networks)]
+    if not reachable:
+        message = f"{host} is {', '.join(addresses)}, which is not a public address. {ALLOW_IT}"
         raise NodeError("validation", message)
-    return permitted
+    return reachable
 
 
 def _sorted_out(allow: Sequence[str]) -> tuple[list[IPv4Network | IPv6Network], set[str]]:
@@ -187,7 +200,7 @@ def _request(client: httpx.Client, outgoing: Outgoing, address: str, timeout: ht
         raise NodeError("validation", f"headers cannot be sent: {error}.") from error
 
 
-def _read(response: httpx.Response, *, limit_bytes: int, parse: bool) -> Answer:
+def _read(response: httpx.Response, *, limit_bytes: int, parse: bool, raw: bool) -> Answer:
     body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
@@ -197,7 +210,9 @@ def _read(response: httpx.Response, *, limit_bytes: int, parse: bool) -> Answer:
     return Answer(
         status=response.status_code,
         headers=dict(response.headers),
-        body=_body(bytes(body[:limit_bytes]), response, parse=parse and not truncated),
+        body=bytes(body[:limit_bytes])
+        if raw
+        else _body(bytes(body[:limit_bytes]), response, parse=parse and not truncated),
         truncated=truncated,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import regex
 
+from tasks import context
 from tasks.errors import NodeError
 
 LONGEST_PATTERN = 1000
@@ -46,7 +47,7 @@ def compiled(pattern: str, flags: int = 0, parameter: str = "pattern") -> regex.
 
 def shown(value: Any) -> str:
     """Return a value as messages show it."""
-    text = repr(value)
+    text = context.current().masked(repr(value))
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 

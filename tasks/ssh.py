@@ -15,7 +15,8 @@ from tasks import context
 from tasks.dialects import dialect_of
 from tasks.dialing import endpoint
 from tasks.errors import NodeError
-from tasks.node import Handle, Params, node, outcome
+from tasks.node import Handle, node, outcome
+from tasks.secrets import TakesSecrets
 from tasks.sessions import netmiko_session
 from tasks.terminal import enable, run_command
 
@@ -23,7 +24,7 @@ AUTO = "auto"
 NONE = "none"
 
 
-class SshCommandParams(Params, frozen=True, kw_only=True):
+class SshCommandParams(TakesSecrets, frozen=True, kw_only=True):
     """What to run, and how to read it."""
 
     command: Annotated[str, Meta(min_length=1, description="The command to run; several stand on a line each.")]

@@ -26,6 +26,11 @@ OURS = {
     "debug:execution-data",
     "debug:get-variable",
     "debug:log",
+    "file:ftp",
+    "file:read",
+    "file:s3",
+    "file:sftp",
+    "file:write",
     "flow:noop",
     "flow:stop",
     "flow:switch",
@@ -122,7 +127,17 @@ def test_what_changes_something_can_say_so_in_a_dry_run(filled: Catalog) -> None
     changing = {
         node_id for node_id, node_type in filled.items() if node_type.changes_device or not node_type.idempotent
     }
-    assert changing == {"config:push", "db:insert", "http:graphql", "http:request", "notify:webhook"}
+    assert changing == {
+        "config:push",
+        "db:insert",
+        "file:ftp",
+        "file:s3",
+        "file:sftp",
+        "file:write",
+        "http:graphql",
+        "http:request",
+        "notify:webhook",
+    }
     assert all(filled[node_id].dry_run for node_id in changing)
 
 

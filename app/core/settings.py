@@ -61,6 +61,8 @@ class Settings:
     credential_master_key: bytes | None = field(default=None, repr=False)
     credential_retired_keys: tuple[bytes, ...] = field(default=(), repr=False)
     outbound_allow: tuple[str, ...] = ()
+    artifact_file_bytes: int = 64 * 1024 * 1024
+    artifact_execution_bytes: int = 512 * 1024 * 1024
     metrics_networks: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
     cors_origins: tuple[str, ...] = ()
     workers: int = field(default_factory=lambda: max(2, 2 * (os.cpu_count() or 1)))
@@ -131,6 +133,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         "credential_master_key": reader.read("CREDENTIAL_MASTER_KEY", _master_key),
         "credential_retired_keys": reader.read("CREDENTIAL_RETIRED_KEYS", _retired_keys),
         "outbound_allow": reader.read("OUTBOUND_ALLOW", _words),
+        "artifact_file_bytes": reader.read("ARTIFACT_FILE_BYTES", _positive),
+        "artifact_execution_bytes": reader.read("ARTIFACT_EXECUTION_BYTES", _positive),
         "metrics_networks": reader.read("METRICS_NETWORKS", _networks),
         "cors_origins": reader.read("CORS_ORIGINS", _words),
         "workers": reader.read("WORKERS", _positive),

@@ -1,6 +1,6 @@
 """Credentials on their way into a session: which may be opened, and the record of every opening."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,8 +43,17 @@ async def open_credential(credential_id: UUID, use: Use | None = None) -> Login:
 
 async def open_named(reference: str, credential_type: str, use: Use | None = None) -> Login:
     """Open the credential of an id or a name, which must be of a type; raises NoLoginError."""
+    return await open_fitting(reference, (credential_type,), use)
+
+
+async def open_fitting(reference: str, types: Collection[str], use: Use | None = None) -> Login:
+    """Open the credential of an id or a name, whose type is one of some, if any are given; raises NoLoginError."""
     (row,) = await _find_one(read_id(reference) or reference)
-    _require_type(row, credential_type)
+    if types and row["credential_type"] not in types:
+        wanted = " or ".join(types)
+        raise NoLoginError(
+            f"The credential {row['name']} is of type {row['credential_type']}, and {wanted} is needed here."
+        )
     (login,) = await _open_all([row], use or Use())
     return login
 

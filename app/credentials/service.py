@@ -1,6 +1,6 @@
 """Credentials: create, list, read, change, delete and reveal them; every act on one is audited."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ from app.credentials.schemas import (
     status_of,
 )
 from app.credentials.tables import Credential
-from app.credentials.types import TYPES
+from app.credentials.types import TYPES, CredentialType
 from app.credentials.vault import seal, unseal
 from app.system import service as audit
 
@@ -155,6 +155,23 @@ async def names_of(credential_ids: Iterable[UUID]) -> dict[UUID, str]:
         "SELECT id, name FROM credentials WHERE id = ANY($1) AND deleted_at IS NULL", list(credential_ids)
     )
     return {row["id"]: row["name"] for row in rows}
+
+
+async def types_of(references: Collection[str]) -> dict[str, CredentialType]:
+    """Return the types of those living credentials that some names and ids mean, by name or id."""
+    ids = {meant: reference for reference in references if (meant := read_id(reference))}
+    rows = await database.fetch(
+        "SELECT id, living_name, credential_type FROM credentials "
+        "WHERE deleted_at IS NULL AND (id = ANY($1) OR living_name = ANY($2))",
+        list(ids),
+        list(references),
+    )
+    found: dict[str, CredentialType] = {}
+    for row in rows:
+        for reference in {ids.get(row["id"]), row["living_name"]}:
+            if reference is not None and reference in references:
+                found[reference] = type_of(row["credential_type"])
+    return found
 
 
 def _changed_columns(row: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[Column | str, Any]:

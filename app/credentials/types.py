@@ -142,6 +142,38 @@ _API_KEY = CredentialType(
     rules=(OneOf(("api_key", "token")), Needs("api_secret", "api_key")),
 )
 
+_BASIC = CredentialType(
+    name="basic",
+    label="Username and password",
+    fields=(_plain("username", required=True), _secret("password", required=True)),
+    identity="username",
+)
+
+_OAUTH2 = CredentialType(
+    name="oauth2",
+    label="OAuth 2 client",
+    fields=(
+        _plain("token_url", required=True, description="Where the token is granted: an http or https address."),
+        _plain("client_id", required=True),
+        _secret("client_secret", required=True),
+        _plain("scope", description="What the token is to be good for; several are divided by spaces."),
+        _plain("audience", description="Whom the token is for, where the server asks for it."),
+        _choice("client_authentication", "header", "body", default="header"),
+    ),
+    identity="client_id",
+)
+
+_AWS = CredentialType(
+    name="aws",
+    label="S3 access key",
+    fields=(
+        _plain("access_key_id", required=True),
+        _secret("secret_access_key", required=True),
+        _secret("session_token", description="Of temporary keys."),
+    ),
+    identity="access_key_id",
+)
+
 _CERTIFICATE = CredentialType(
     name="certificate",
     label="Client certificate",
@@ -223,6 +255,9 @@ TYPES: Mapping[str, CredentialType] = {
         _SSH,
         _SNMP,
         _API_KEY,
+        _BASIC,
+        _OAUTH2,
+        _AWS,
         _CERTIFICATE,
         _WINRM,
         _DATABASE,

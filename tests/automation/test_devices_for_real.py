@@ -1,19 +1,16 @@
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-import zstandard
 from redis import Redis
 
-from app.core import database
 from app.demo.network.devices import Fault, Platform, SimulatedDevice
 from app.demo.network.journal import EventKind
 from app.demo.network.server import Network
 from app.demo.network.threaded import run_in_thread
 from tests.support.graphs import step, workflow
+from tests.support.traces import redis_bytes, table_bytes
 from tests.support.working import results, run, table
 
 PASSWORD, ENABLE = "Tr0ub4dor&3-Zanzibar", "Enable-Quetzalcoatl-77"
@@ -123,44 +120,3 @@ async def test_no_secret_is_found_anywhere_but_sealed_in_the_vault(
             assert secret.encode() not in content or place in definitions, f"{secret} is in {place}"
     assert PASSWORD.encode() in places["workflows"]
     assert "audit_entries" in places
-
-
-def redis_bytes(redis: Redis) -> bytes:
-    """Return everything in Redis, decompressed where it is compressed."""
-    pieces: list[bytes] = []
-    for key in redis.scan_iter():
-        kind = redis.type(key)
-        found: list[Any] = [key]
-        if kind == b"hash":
-            found += [piece for pair in redis.hgetall(key).items() for piece in pair]
-        elif kind == b"string":
-            found.append(redis.get(key))
-        elif kind == b"list":
-            found += redis.lrange(key, 0, -1)
-        elif kind == b"set":
-            found += redis.smembers(key)
-        elif kind == b"zset":
-            found += redis.zrange(key, 0, -1)
-        elif kind == b"stream":
-            found.append(repr(redis.xrange(key)).encode())
-        pieces += [inflated(piece) for piece in found]
-    return b"\n".join(pieces)
-
-
-def inflated(piece: bytes) -> bytes:
-    """Return a value with its plain form behind it."""
-    try:
-        return piece + zlib.decompress(piece)
-    except zlib.error:
-        return piece
-
-
-async def table_bytes() -> dict[str, bytes]:
-    """Return every table as text, blobs decompressed."""
-    found = {}
-    for row in await database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
-        rows = await database.fetch(f'SELECT * FROM "{row["tablename"]}"')
-        found[row["tablename"]] = repr(rows).encode()
-    for blob in await database.fetch("SELECT body FROM output_blobs"):
-        found["output_blobs"] += zstandard.decompress(blob["body"])
-    return found

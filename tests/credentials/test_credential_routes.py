@@ -206,7 +206,7 @@ async def test_an_unknown_filter_or_status_is_refused(admin: httpx.AsyncClient) 
 
 async def test_the_types_say_which_fields_are_secret(admin: httpx.AsyncClient) -> None:
     types = {one["name"]: one for one in (await admin.get("/credentials/v1/types")).json()["data"]}
-    assert len(types) == 10
+    assert len(types) == 13
     password = next(field for field in types["ssh"]["fields"] if field["name"] == "password")
     assert password == {
         "name": "password",

@@ -28,6 +28,12 @@ GOOD: dict[str, list[dict[str, Any]]] = {
         },
     ],
     "api_key": [{"token": "t"}, {"api_key": "k", "api_secret": "s", "header_name": "X-Key", "header_prefix": "Token"}],
+    "basic": [{"username": "ops", "password": "pw"}],
+    "oauth2": [
+        {"token_url": "https://id.example/token", "client_id": "ops", "client_secret": "s"},
+        {"token_url": "u", "client_id": "o", "client_secret": "s", "scope": "r w", "client_authentication": "body"},
+    ],
+    "aws": [{"access_key_id": "AK", "secret_access_key": "s", "session_token": "t"}],
     "certificate": [{"certificate": PEM, "private_key": KEY, "ca_certificate": PEM}],
     "winrm": [{"username": "ops", "password": "pw", "domain": "EXAMPLE", "transport": "kerberos"}],
     "database": [

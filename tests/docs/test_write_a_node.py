@@ -42,7 +42,7 @@ def nodes(folder: Path) -> Catalog:
 
 
 def test_every_example_is_a_node_type_of_its_own(nodes: Catalog) -> None:
-    assert set(nodes) == {"acme:uptime", "acme:parity", "acme:location"}
+    assert set(nodes) == {"acme:ticket", "acme:uptime", "acme:parity", "acme:location"}
     assert [Path(problem.source).name for problem in nodes.problems] == [_block_of("WaitParams")]
 
 

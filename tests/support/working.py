@@ -31,7 +31,7 @@ def redis_url() -> str:
 def workers(count: int = 2, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     """Run a supervisor with some workers on this process' database and Redis; what they say goes to ``log``."""
     environment = {**os.environ, "WORKERS": str(count), "OPSCONDUCTOR_NODES_PATH": str(NODES)}
-    environment["REDIS_URL"] = redis_url()
+    environment |= {"REDIS_URL": redis_url(), "OUTBOUND_ALLOW": "127.0.0.0/8"}
     with (log or Path(os.devnull)).open("ab") as said:
         process = subprocess.Popen(
             [sys.executable, "worker.py"], cwd=REPOSITORY, env=environment, stdout=said, stderr=said

@@ -5,8 +5,10 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks import context
+from tasks.context import NodeContext
 from tasks.errors import NodeError
-from tasks.patterns import compiled
+from tasks.patterns import compiled, shown
 from tests.support.node_values import attempt
 
 
@@ -85,3 +87,13 @@ def test_a_pattern_has_a_longest_length() -> None:
 def test_whatever_pattern_comes_in_is_taken_or_refused(pattern: str) -> None:
     taken = attempt(lambda: compiled(pattern))
     assert isinstance(taken, regex.Pattern) or taken.error_class == "validation"
+
+
+def test_what_is_cut_off_shows_no_part_of_a_secret() -> None:
+    secret = "Quetzalcoatl-" * 10
+    context.enter(NodeContext(masked=lambda text: text.replace(secret, "********")))
+    try:
+        assert shown(f"token {secret}") == "'token ********'"
+    finally:
+        context.enter(NodeContext())
+    assert shown("x" * 100).endswith("x…")

@@ -2,24 +2,27 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
 from litestar import Controller, MediaType, Response, delete, get, post
 from litestar.openapi import ResponseSpec
-from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Stream
 from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT, HTTP_304_NOT_MODIFIED
 from litestar.types import ControllerRouterHandler
 
-from app.automation.executions import comparing, events, exporting, reading, results, service
+from app.automation.executions import artifacts, comparing, events, exporting, reading, results, service
 from app.automation.executions.answers import answer_start
 from app.automation.executions.comparing import Question
 from app.automation.executions.exporting import Format
 from app.automation.executions.idempotency import Key
 from app.automation.executions.results import ResultFilter
 from app.automation.executions.schemas import (
+    ArtifactRead,
     DeviceDifference,
     ExecuteRequest,
     ExecutionDetail,
@@ -40,6 +43,12 @@ from tasks.errors import ErrorClass
 MAX_WAIT_S = 300
 Wait = Annotated[int, QueryParameter(ge=0, le=MAX_WAIT_S, description="Seconds to wait for the end before answering.")]
 NodeName = Annotated[str | None, QueryParameter(max_length=128, description="A node's id.")]
+ArtifactPath = Annotated[
+    Path,
+    PathParameter(
+        schema_extra={"format": None, "maxLength": 1000}, description="The file's path among those of the execution."
+    ),
+]
 DeviceName = Annotated[str | None, QueryParameter(max_length=255, description="A device's name or id.")]
 Iteration = Annotated[
     str | None, QueryParameter(max_length=128, description="Rounds of loops, as results show them; empty: outside.")
@@ -274,4 +283,23 @@ def _event_number(text: str | None) -> int:
     return int(text)
 
 
-ROUTES: list[ControllerRouterHandler] = [StartController, ExecutionController]
+class ArtifactController(Controller):
+    """The files of an execution."""
+
+    path = "/automation/v1/executions/{execution_id:uuid}/artifacts"
+    tags = ["automation: executions"]
+
+    @get("/", guards=[requires("automation.execution.view")])
+    async def list_artifacts(self, execution_id: FromPath[UUID], paging: Paging) -> Reply[list[ArtifactRead]]:
+        """List the files that the nodes of an execution wrote (sort: path, size_bytes, updated_at)."""
+        return page_reply(await artifacts.list_artifacts(execution_id, paging), ArtifactRead.of)
+
+    @get("/{path:path}", guards=[requires("automation.execution.view")], media_type="application/octet-stream")
+    async def download_artifact(self, execution_id: FromPath[UUID], path: ArtifactPath, principal: Caller) -> Stream:
+        """Download a file, outside the envelope; what looks like a device's secret is masked in texts as in results."""
+        content = await artifacts.open_artifact(execution_id, path.as_posix(), principal)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(path.name, safe='')}"}
+        return Stream(content, headers=headers)
+
+
+ROUTES: list[ControllerRouterHandler] = [StartController, ExecutionController, ArtifactController]

@@ -172,3 +172,15 @@ class DeviceDifference(Output, frozen=True, kw_only=True):
 
     device: DeviceRef | None
     nodes: list[NodeDifference]
+
+
+class ArtifactRead(Output, frozen=True, kw_only=True):
+    """A file of an execution, and the node that wrote it last; `content_hash` is the SHA-256 of its content."""
+
+    id: UUID
+    path: str
+    size_bytes: int
+    content_hash: str
+    node_id: str
+    created_at: datetime
+    updated_at: datetime

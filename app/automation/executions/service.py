@@ -102,7 +102,7 @@ async def begin_execution(
     definition, plan = starting.plan_start(workflow, given.trigger_node, catalogue, disabled)
     if plan.has_device_stages:
         actor.require("devices.device.connect")
-    if any(node.parameters.get("credential") for node in definition.nodes.values()):
+    if any(node.parameters.get("credential") or node.parameters.get("secrets") for node in definition.nodes.values()):
         actor.require("credentials.credential.use")
     hosts = [] if given.targets is None else await device_targets.resolve(given.targets)
     return await starting.begin(

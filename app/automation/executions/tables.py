@@ -220,6 +220,31 @@ class OutputBlob(Table, tablename="output_blobs"):
     created_at = Timestamptz(default=now)
 
 
+class Artifact(Table, tablename="artifacts"):
+    """A file of an execution; its content stands in chunks, named in their order by their SHA-256."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    execution = ForeignKey(references=Execution, on_delete=OnDelete.cascade, null=False)
+    path = Varchar(length=255)
+    size_bytes = BigInt()
+    content_hash = Varchar(length=64)
+    chunks = Array(base_column=Varchar(length=64))
+    node_id = Varchar(length=128, default="")
+    created_at = Timestamptz(default=now)
+    updated_at = Timestamptz(default=now)
+    artifacts_path_uq = Unique(["execution", "path"])
+
+
+class ArtifactChunk(Table, tablename="artifact_chunks"):
+    """A piece of an execution's files, kept once under the SHA-256 of its content and compressed with zstd."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    execution = ForeignKey(references=Execution, on_delete=OnDelete.cascade, null=False)
+    hash = Varchar(length=64)
+    body = Bytea()
+    artifact_chunks_hash_uq = Unique(["execution", "hash"])
+
+
 class Intent(Table, tablename="intents"):
     """A change that was about to be sent: with no result beside it, nobody knows whether it was."""
 

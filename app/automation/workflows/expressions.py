@@ -18,7 +18,7 @@ from app.automation.workflows.sandbox import MAX_RESULT, Sandbox, explain
 MARKS = ("{{", "{%", "{#")
 RESERVED = frozenset(
     {"input", "trigger", "variables", "nodes", "item", "index", "workflow", "execution", "now", "today", "settings",
-     "host"}
+     "host", "secret"}
 )  # fmt: skip
 LOCALS = frozenset({"range", "dict", "loop", "true", "false", "none", "True", "False", "None"})
 _INNER = re.compile(r"\A\s*\{\{-?(.*?)-?\}\}\s*\Z", re.DOTALL)
@@ -58,15 +58,17 @@ def evaluate_expression(text: str, scope: Mapping[str, Any]) -> Any:
 
 def references(text: str, *, expression: bool = False) -> list[Reference]:
     """Return the names a parameter uses; raises ExpressionError where it is not well formed."""
-    source = "{{ " + _as_expression(text) + " }}" if expression else text
-    if not is_template(source):
-        return []
-    tree = _parse(source)
+    tree = parse(text, expression=expression)
     for use in tree.find_all(nodes.Filter):
         if use.name not in _sandbox.filters:
             raise ExpressionError(f"there is no filter {use.name!r}")
     assigned = {name.name for name in tree.find_all(nodes.Name) if name.ctx in {"store", "param"}}
     return list(_references(tree, assigned))
+
+
+def parse(text: str, *, expression: bool = False) -> nodes.Template:
+    """Return the syntax tree of a parameter's text; raises ExpressionError where it is not well formed."""
+    return _parse("{{ " + _as_expression(text) + " }}" if expression else text)
 
 
 def _references(tree: nodes.Template, assigned: set[str]) -> Iterator[Reference]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from app.automation.workflows import parameters
+from app.automation.workflows import parameters, secrets
 from app.automation.workflows.definition import Definition, DefinitionFault, Edge, Node, fault, read_definition
 from app.automation.workflows.expressions import RESERVED, ExpressionError, Reference, references
 from app.automation.workflows.graph import Catalogue, ancestors, resolve_scopes, topological_order, triggers
@@ -85,6 +85,7 @@ def _node(node: Node, node_type: NodeType) -> Iterator[DefinitionFault]:
     if node.options.targets is not None and node_type.scope == "once":
         message = f"{node_type.id} runs once; only nodes that run per device have targets of their own."
         yield fault("bad_option", message, node_id=node.id, field="options.targets")
+    yield from secrets.check(node, node_type)
     if node.options.scope is not None and node_type.scope not in {"follow", node.options.scope}:
         message = f"{node_type.id} always runs in {node_type.scope} scope; only nodes that follow can be forced."
         yield fault("bad_option", message, node_id=node.id, field="options.scope")

@@ -12,10 +12,12 @@ import msgspec
 from app.automation.executions import records, scope
 from app.automation.executions.engine.ground import Ground
 from app.automation.executions.engine.performance import Performance
+from app.automation.executions.masks import MASK
 from app.automation.executions.records import ONCE
 from app.automation.executions.walk import Walk
 from app.automation.workflows import parameters
 from app.automation.workflows.loops import reach
+from app.automation.workflows.secrets import SECRET
 from app.core import database
 from app.core.database import patiently
 from app.devices import service as devices
@@ -77,7 +79,8 @@ class Foresight:
         seen = scope.scope_of(performance.course, walk, node_id, performance.background, views)
         told = {"node_id": node_id, "node_type": node_type.id, "device": host.name}
         try:
-            names = {**seen, **self.ground.names(), "host": msgspec.to_builtins(host)}
+            secrets = dict.fromkeys(node.parameters.get("secrets") or {}, MASK)
+            names = {**seen, **self.ground.names(), "host": msgspec.to_builtins(host), SECRET: secrets}
             given = msgspec.to_builtins(parameters.values(node, node_type, names))
         except NodeError as error:
             return {**told, "parameters": dict(node.parameters), "note": f"{LATER} ({error.message})"}

@@ -12,8 +12,10 @@ from nornir.core.task import Result, Task
 from app.automation.executions import changes
 from app.automation.executions.changes import Claim
 from app.automation.executions.engine.deadline import Abandoned, call_within
+from app.automation.executions.engine.filing import StoredArtifacts
 from app.automation.executions.engine.holds import Holds
 from app.automation.executions.engine.stopping import Stop
+from app.automation.executions.engine.vaulting import NodeVault
 from app.automation.executions.masks import Masker
 from app.automation.executions.recorder import Recorder
 from app.automation.executions.records import Place
@@ -24,6 +26,7 @@ from app.core.access import Principal
 from app.core.database import DatabaseThread, patiently
 from inventory.records import HostRecord
 from tasks import context, sessions
+from tasks.artifacts import Limits
 from tasks.context import NodeContext
 from tasks.errors import NodeError
 from tasks.node import NodeType, Params
@@ -85,6 +88,9 @@ class Performance:
             for _, host, found in self.parked
         )
 
+    artifact_limits: Limits = field(default_factory=Limits)
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
     def perform_on_host(self, task: Task, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a device or follow node on a host, as the Nornir task ``task``."""
         host: HostRecord = task.host.record
@@ -108,7 +114,7 @@ class Performance:
         node, node_type = self.course.node(node_id), self.course.type_of(node_id)
         self._refuse_if_hopeless(node_id, node_type)
         parameters.wanted(node, scope)
-        params = parameters.values(node, node_type, scope)
+        params = self._params(node_id, place, scope)
         context.enter(self._context(node_id, place, scope))
         return params
 
@@ -151,6 +157,15 @@ class Performance:
         if self._is_dry(node_id) and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
             raise NodeError("unsupported", f"{node_type.id} cannot say what it would do, so a dry run refuses it.")
 
+    def _params(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Params:
+        """Evaluate a node's parameters, with its secrets in sight of nothing else."""
+        node, node_type = self.course.node(node_id), self.course.type_of(node_id)
+        return parameters.values(node, node_type, self._vault(node_id, place).with_secrets(node, node_type, scope))
+
+    def _vault(self, node_id: str, place: Place) -> NodeVault:
+        occasion = {"execution": self.background.execution["id"], "node": node_id, "host": place.name or None}
+        return NodeVault(db=self.db, masker=self.masker, actor=self.actor, occasion=occasion)
+
     def _context(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> NodeContext:
         return NodeContext(
             execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": place.name},
@@ -166,6 +181,17 @@ class Performance:
             user_id=str(self.actor.user_id),
             run=self.db.run,
             evaluate=partial(parameters.evaluate_beside, scope),
+            credential=self._vault(node_id, place).open,
+            keep_secret=lambda secret: self.masker.learn([secret]),
+            masked=self.masker.text,
+            kept=self.kept,
+            artifacts=StoredArtifacts(
+                db=self.db,
+                masker=self.masker,
+                execution_id=self.claim.execution_id,
+                node_id=node_id,
+                limits=self.artifact_limits,
+            ),
         )
 
     def _fence(self, node_id: str, node_type: NodeType, place: Place) -> None:

@@ -28,6 +28,7 @@ from app.core import database
 from app.core.access import Principal
 from app.core.database import DatabaseThread, patiently
 from app.core.logging import get_logger
+from tasks.artifacts import Limits
 from tasks.parking import Parked
 
 MAX_ATTEMPTS = 3
@@ -76,7 +77,7 @@ def run_shard(shard_id: UUID, owner: str, db: DatabaseThread) -> None:
 
 
 def _walk(work: ShardWork, db: DatabaseThread, announce: Callable[[], None]) -> None:
-    stop, masker = Stop(), Masker()
+    stop, masker, settings = Stop(), Masker(), runtime.current().settings
     recorder = Recorder(work.claim.execution_id, work.course, db, masker, on_commit=announce)
     recorder.cancelled = stop.is_cancelled
     counts_failures = work.execution["failure_limit"] is not None
@@ -93,9 +94,10 @@ def _walk(work: ShardWork, db: DatabaseThread, announce: Callable[[], None]) -> 
         stop=stop,
         dry_run=work.execution["dry_run"],
         given_up=work.claim.attempt > MAX_ATTEMPTS,
-        outbound_allow=runtime.current().settings.outbound_allow,
         counts_failures=counts_failures,
         holds=Holds(work.slots()),
+        outbound_allow=settings.outbound_allow,
+        artifact_limits=Limits(file_bytes=settings.artifact_file_bytes, total_bytes=settings.artifact_execution_bytes),
     )
     if work.course.parks_in(work.stage):
         _recall_parked(performance, work.host_keys)

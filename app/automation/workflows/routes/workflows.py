@@ -8,7 +8,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_304_NOT_MODIFIED
 
-from app.automation.workflows import service, tags
+from app.automation.workflows import prerequisites, service, tags
 from app.automation.workflows.packages import disabled_packages
 from app.automation.workflows.routes.answers import place_of, read_workflow, workflow_answer
 from app.automation.workflows.schemas import (
@@ -79,11 +79,12 @@ class WorkflowController(Controller):
         """Check a definition without saving it, and show the plan an execution would follow."""
         service.require_sound(data.settings)
         verdict, plan = service.check_definition(data.definition, catalogue, await disabled_packages())
+        missing = await prerequisites.find_missing(verdict.definition, catalogue)
         return reply(
             ValidationRead(
                 valid=verdict.valid,
                 errors=[FaultRead.of(fault) for fault in verdict.errors],
-                warnings=[FaultRead.of(fault) for fault in verdict.warnings],
+                warnings=[FaultRead.of(fault) for fault in [*verdict.warnings, *missing]],
                 plan=None
                 if plan is None
                 else PlanRead(
