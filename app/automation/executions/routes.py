@@ -12,10 +12,11 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 from litestar.types import ControllerRouterHandler
 
-from app.automation.executions import events, service
+from app.automation.executions import events, service, testing
 from app.automation.executions.schemas import ExecuteRequest, ExecutionDetail, ExecutionRead, HostRead, ResultRead
 from app.automation.executions.service import ExecutionFilter, ResultFilter
 from app.automation.executions.statuses import ENDED, ExecutionStatus, ResultStatus
+from app.automation.executions.testing import WorkflowTestRead, WorkflowTestRequest
 from app.core.errors import MalformedError
 from app.web.dependencies import Caller, Configuration, Paging, Palette, RedisClient
 from app.web.envelope import Reply, page_reply, reply
@@ -63,6 +64,30 @@ class StartController(Controller):
             headers={"Location": f"/automation/v1/executions/{execution.id}"},
         )
 
+    @post("/test", guards=[requires("automation.workflow.run")], status_code=HTTP_202_ACCEPTED)
+    async def test_workflow(
+        self,
+        data: JSONBody[WorkflowTestRequest],
+        catalogue: Palette,
+        principal: Caller,
+        redis: RedisClient,
+        settings: Configuration,
+        wait: Wait = 60,
+    ) -> Response[Reply[WorkflowTestRead]]:
+        """Test a workflow on invented devices, nothing real happening: 200 when it ended within `wait` seconds.
+
+        Every node that touches what is outside needs a mock; what is expected is compared once it has ended.
+        """
+        execution = await testing.start_test(data, catalogue, principal, redis=redis, workers=settings.workers)
+        with anyio.move_on_after(wait):
+            await service.wait_for_end(execution.id, settings.require_redis())
+        told = await testing.read_test(execution.id, data.expect)
+        return Response(
+            reply(told),
+            status_code=HTTP_200_OK if told.execution.status in ENDED else HTTP_202_ACCEPTED,
+            headers={"Location": f"/automation/v1/executions/{execution.id}"},
+        )
+
 
 class ExecutionController(Controller):
     """Executions and their results."""
@@ -76,9 +101,10 @@ class ExecutionController(Controller):
         paging: Paging,
         workflow_id: FromQuery[UUID | None] = None,
         status: FromQuery[ExecutionStatus | None] = None,
+        test: FromQuery[bool] = False,
     ) -> Reply[list[ExecutionRead]]:
-        """List executions, the newest first (sort: created_at, status)."""
-        filters = ExecutionFilter(workflow_id=workflow_id, status=status)
+        """List executions, the newest first (sort: created_at, status); tests are a list of their own."""
+        filters = ExecutionFilter(workflow_id=workflow_id, status=status, test=test)
         return page_reply(await service.list_executions(filters, paging), service.read_execution)
 
     @get("/{execution_id:uuid}", guards=[requires("automation.execution.view")])

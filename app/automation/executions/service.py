@@ -54,6 +54,7 @@ class ExecutionFilter:
 
     workflow_id: UUID | None = None
     status: str | None = None
+    test: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ async def start_execution(
 ) -> ExecutionDetail:
     """Start a workflow on targets and return the execution as it stands then."""
     workflow = await workflows.get_workflow(workflow_id)
-    _check_variables(given.variables)
+    check_variables(given.variables)
     definition, plan = starting.plan_start(workflow, given.trigger_node, catalogue)
     if plan.has_device_stages:
         actor.require("devices.device.connect")
@@ -98,7 +99,11 @@ async def start_execution(
 
 async def list_executions(filters: ExecutionFilter, request: PageRequest) -> Page[dict[str, Any]]:
     """Return one page of executions, the newest first unless sorted otherwise."""
-    wanted = ((Execution.workflow_id, filters.workflow_id), (Execution.status, filters.status))
+    wanted = (
+        (Execution.workflow_id, filters.workflow_id),
+        (Execution.status, filters.status),
+        (Execution.test, filters.test),
+    )
     where = every_given(wanted)
     return await read_page(Execution, request, ORDERING, where)
 
@@ -229,7 +234,8 @@ async def _find(execution_id: UUID) -> dict[str, Any]:
     return dict(row)
 
 
-def _check_variables(variables: Mapping[str, Any]) -> None:
+def check_variables(variables: Mapping[str, Any]) -> None:
+    """Refuse variables whose names no expression could use."""
     for name in variables:
         if not name.isidentifier() or name.startswith("_"):
             raise ValidationError.of(f"variables.{name}", "a variable's name is letters, digits and _, not first")

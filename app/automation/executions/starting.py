@@ -10,6 +10,7 @@ from redis import Redis
 
 from app.automation.executions import events, progress
 from app.automation.executions.events import Event
+from app.automation.executions.mocks import Mocks
 from app.automation.executions.records import ONCE
 from app.automation.executions.settlement import settle
 from app.automation.executions.tables import Execution, ExecutionHost, NodeExecution, StageRun
@@ -38,6 +39,8 @@ class StartRequest:
     trigger: Mapping[str, Any]
     trigger_node: str | None
     dry_run: bool
+    mocks: Mocks | None = None
+    """In a test, on devices that no inventory knows: what nodes do."""
 
 
 def plan_start(workflow: Mapping[str, Any], trigger_node: str | None, catalogue: Catalogue) -> tuple[Definition, Plan]:
@@ -61,7 +64,7 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
     execution = _row(request, plan, actor, workers)
     async with database.transaction():
         await Execution.insert(execution)
-        await _insert_hosts(execution.id, request.hosts)
+        await _insert_hosts(execution.id, request.hosts, keep=request.mocks is not None)
         await _insert_nodes(execution.id, definition, plan)
         await _insert_stages(execution.id, plan)
         await _record_trigger(execution.id, plan, request.trigger)
@@ -96,6 +99,8 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
         variables=_json(request.variables),
         trigger=_json(request.trigger),
         dry_run=request.dry_run,
+        test=request.mocks is not None,
+        mocks=_json(request.mocks or {}),
         shard_size=progress.shard_size(len(request.hosts), workers),
         devices_total=len(request.hosts),
         requested_by=actor.user_id,
@@ -104,10 +109,14 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
     )
 
 
-async def _insert_hosts(execution_id: UUID, hosts: Sequence[HostRecord]) -> None:
+async def _insert_hosts(execution_id: UUID, hosts: Sequence[HostRecord], *, keep: bool) -> None:
     rows = [
         ExecutionHost(
-            execution=execution_id, host_key=host.key, device_id=UUID(host.id) if host.id else None, name=host.name
+            execution=execution_id,
+            host_key=host.key,
+            device_id=UUID(host.id) if host.id else None,
+            name=host.name,
+            record=_json(host) if keep else None,
         )
         for host in hosts
     ]

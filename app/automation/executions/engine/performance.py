@@ -9,10 +9,11 @@ from typing import Any
 
 from nornir.core.task import Result, Task
 
-from app.automation.executions import changes
+from app.automation.executions import changes, mocks
 from app.automation.executions.changes import Claim
 from app.automation.executions.engine.stopping import Stop
 from app.automation.executions.masks import Masker
+from app.automation.executions.mocks import Mocks
 from app.automation.executions.recorder import Recorder
 from app.automation.executions.records import Place
 from app.automation.executions.scope import Background
@@ -24,7 +25,7 @@ from inventory.records import HostRecord
 from tasks import context
 from tasks.context import NodeContext
 from tasks.errors import NodeError
-from tasks.node import NodeType, Params
+from tasks.node import NodeType
 
 LOCK_WAIT_S = 60.0
 LOCK_POLL_S = 0.25
@@ -47,6 +48,8 @@ class Performance:
     dry_run: bool
     given_up: bool
     outbound_allow: tuple[str, ...]
+    mocks: Mocks | None = None
+    """In a test: what is called in place of nodes, by node."""
 
     def perform_on_host(self, task: Task, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a device or follow node on a host, as the Nornir task ``task``."""
@@ -59,7 +62,8 @@ class Performance:
         arguments = (task,) if node_type.scope == "device" else ()
         with self._right_to_change(node_type, host):
             self._fence(node_id, node_type, place)
-            return self._persist(node_id, place, partial(_call, node_type, arguments, params))
+            call = partial(node_type.function, *arguments, params=params)
+            return self._persist(node_id, place, partial(_checked, node_type, call))
 
     def perform_once(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a once or follow node without a device."""
@@ -71,11 +75,13 @@ class Performance:
         context.enter(surroundings)
         arguments = (surroundings,) if node_type.scope == "once" else ()
         self._fence(node_id, node_type, place)
-        return self._persist(node_id, place, partial(_call, node_type, arguments, params))
+        call = partial(node_type.function, *arguments, params=params)
+        return self._persist(node_id, place, partial(_checked, node_type, call))
 
     def _persist(self, node_id: str, place: Place, call: Callable[[], Result]) -> Result:
         """Call a node, and again while its options allow and its failure may be mended by another try."""
         options = self.course.node(node_id).options
+        call = self._rehearsed(node_id, place) or call
         attempt = 1
         while True:
             result, error = _attempted(call)
@@ -86,6 +92,14 @@ class Performance:
             if self.stop.wait(delay_s):
                 return result
             attempt += 1
+
+    def _rehearsed(self, node_id: str, place: Place) -> Callable[[], Result] | None:
+        """Return what a test calls in place of a node; None where the node itself is called."""
+        if self.mocks is None:
+            return None
+        node_type = self.course.type_of(node_id)
+        mocked = mocks.stand_in(self.mocks, node_id, place.name, node_type, self.stop.wait)
+        return None if mocked is None else partial(_checked, node_type, mocked)
 
     def _may_retry(self, node_id: str, place: Place, error: NodeError) -> bool:
         begun = self.recorder.has_intent(node_id, place)
@@ -132,7 +146,7 @@ class Performance:
 
     @contextmanager
     def _right_to_change(self, node_type: NodeType, host: HostRecord) -> Iterator[None]:
-        if not node_type.changes_device or self.dry_run:
+        if not node_type.changes_device or self.dry_run or self.mocks is not None:
             yield
             return
         self._take_lock(host)
@@ -164,8 +178,8 @@ def _attempted(call: Callable[[], Result]) -> tuple[Result, NodeError | None]:
     return result, told if isinstance(told, NodeError) else NodeError("internal", str(told or result.result))
 
 
-def _call(node_type: NodeType, arguments: tuple[Any, ...], params: Params) -> Result:
-    result = node_type.function(*arguments, params=params)
+def _checked(node_type: NodeType, call: Callable[[], Any]) -> Result:
+    result = call()
     checked = result if isinstance(result, Result) else Result(host=None, result=result)
     branch = getattr(checked, "branch", None)
     is_open = bool(node_type.open_triggers and branch and branch.startswith(node_type.open_triggers))

@@ -16,6 +16,7 @@ from app.automation.executions.engine.once import walk_once
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.engine.stopping import Heartbeat, LeaseLost, Stop
 from app.automation.executions.masks import Masker
+from app.automation.executions.mocks import read_mocks
 from app.automation.executions.recorder import Recorder
 from app.automation.executions.scope import Background
 from app.automation.executions.walk import Course
@@ -79,6 +80,7 @@ def _walk(work: ShardWork, db: DatabaseThread, announce: Any) -> None:
         dry_run=work.execution["dry_run"],
         given_up=work.claim.attempt > MAX_ATTEMPTS,
         outbound_allow=runtime.current().settings.outbound_allow,
+        mocks=read_mocks(work.execution["mocks"]) if work.execution["test"] else None,
     )
     with recorder, Heartbeat(work.claim, db, stop):
         intents = db.run(patiently(lambda: open_intents(work.claim.execution_id, work.host_keys)))
