@@ -77,7 +77,7 @@ def is_workflow_file(name: str) -> bool:
 
 def read_workflow(path: Path) -> dict[str, Any]:
     """Return the workflow in a file, fields left out filled; raises NotFoundError, ValidationError with every fault."""
-    content = _parsed(path, _text(path))
+    content = read_content(path)
     if not isinstance(content, dict):
         raise ValidationError(f"{path} holds no workflow: it must be an object with {', '.join(FIELDS)}.")
     faults = [
@@ -92,6 +92,11 @@ def read_workflow(path: Path) -> dict[str, Any]:
     if faults:
         raise ValidationError(f"{path} holds no workflow that can be read.", faults)
     return {"description": "", "tags": [], **content}
+
+
+def read_content(path: Path) -> Any:
+    """Return what a YAML or JSON file holds; raises NotFoundError, or ValidationError with the line."""
+    return _parsed(path, _text(path))
 
 
 def write_workflow(workflow: Mapping[str, Any], *, as_json: bool) -> str:

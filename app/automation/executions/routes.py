@@ -7,6 +7,7 @@ from uuid import UUID
 import anyio
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
@@ -64,7 +65,13 @@ class StartController(Controller):
             headers={"Location": f"/automation/v1/executions/{execution.id}"},
         )
 
-    @post("/test", guards=[requires("automation.workflow.run")], status_code=HTTP_202_ACCEPTED)
+    @post(
+        "/test",
+        guards=[requires("automation.workflow.run")],
+        status_code=HTTP_202_ACCEPTED,
+        responses={HTTP_200_OK: ResponseSpec(Reply[WorkflowTestRead], description="The test has ended.")},
+        opt=also_answers(404),
+    )
     async def test_workflow(
         self,
         data: JSONBody[WorkflowTestRequest],
