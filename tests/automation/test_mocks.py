@@ -244,10 +244,37 @@ async def test_a_test_that_makes_no_sense_is_refused_and_says_where(admin: httpx
     assert (await admin.get("/automation/v1/executions?test=true")).json()["data"] == []
 
 
+@pytest.mark.parametrize(
+    ("mock", "fields"),
+    [
+        ({}, ["mocks.b.branch"]),
+        ({"branch": "up"}, ["mocks.b.branch"]),
+        ({"branch": "left", "hosts": {"r1": {"branch": "up"}}}, ["mocks.b.hosts.r1.branch"]),
+        ({"hosts": {"r1": {"branch": "left"}}}, ["mocks.b.branch"]),
+    ],
+)
+async def test_a_mock_of_a_branch_says_which_way_is_taken(
+    admin: httpx.AsyncClient, mock: dict[str, Any], fields: list[str]
+) -> None:
+    definition = workflow(ASK, step("b", "lab:branch"), edges=(*EDGE, "ask -> b"))
+    body = {"definition": definition, "devices": ["r1", "r2"], "mocks": {"ask": {}, "b": mock}}
+    answer = await admin.post(PATH, json=body)
+    assert [fault["field"] for fault in answer.json()["error"]["details"]] == fields
+
+
+@work
+async def test_a_mock_may_say_the_way_of_every_device_by_itself(admin: httpx.AsyncClient) -> None:
+    definition = workflow(ASK, step("b", "lab:branch"), edges=(*EDGE, "ask -> b"))
+    ways = {"hosts": {"r1": {"branch": "left"}, "r2": {"branch": "right"}}}
+    told = await try_out(admin, definition, devices=["r1", "r2"], mocks={"ask": {}, "b": ways})
+    rows = await results(admin, told["execution"]["id"], node="b")
+    assert {row["device"]["name"]: row["branch"] for row in rows} == {"r1": "left", "r2": "right"}
+
+
 async def test_a_loop_takes_no_mock(admin: httpx.AsyncClient) -> None:
     definition = workflow(step("l", "logic:loop"), step("b", "lab:once"), edges=("start -> l", "l.each -> b"))
     answer = await admin.post(PATH, json={"definition": definition, "mocks": {"l": {}, "b": {}}})
-    assert [fault["node_id"] for fault in answer.json()["error"]["details"]] == ["l"]
+    assert {fault["node_id"] for fault in answer.json()["error"]["details"]} == {"l"}
 
 
 async def test_a_test_needs_the_permission_to_run(as_user: AsUser) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from nornir.core.task import Result
 
-from app.automation.workflows.definition import Definition, DefinitionFault, fault
+from app.automation.workflows.definition import Definition, DefinitionFault, Node, fault
 from app.automation.workflows.graph import Catalogue, Plan
 from app.automation.workflows.validation import open_triggers
 from app.core.wire import Input
@@ -95,11 +95,8 @@ def check_mocks(
         once = plan.scopes.get(node_id, "once") == "once"
         for place, message in _wrong(mock, catalogue[node.type_id], () if once else devices):
             yield fault("bad_mock", message, node_id=node_id, field=f"mocks.{node_id}{place}")
-        for place, behaviour in _parts(mock):
-            offered = {*catalogue[node.type_id].triggers, *open_triggers(node, catalogue[node.type_id])}
-            if behaviour.branch is not None and behaviour.branch not in offered:
-                message = f"{node.type_id} has no branch {behaviour.branch!r}; it has {', '.join(sorted(offered))}."
-                yield fault("bad_mock", message, node_id=node_id, field=f"mocks.{node_id}{place}.branch")
+        for place, message in _wrong_ways(node, mock, catalogue[node.type_id], () if once else devices):
+            yield fault("bad_mock", message, node_id=node_id, field=f"mocks.{node_id}{place}.branch")
 
 
 def stand_in(
@@ -157,6 +154,19 @@ def _wrong(mock: Mock, node_type: NodeType, devices: Collection[str]) -> Iterato
             yield f"{place}.status", f"{node_type.id} changes nothing, so its end is never unknown."
         if behaviour.status == "success" and behaviour.error is not None and not behaviour.fail_times:
             yield f"{place}.error", "It ends with success, and yet with an error: give fail_times, or leave one out."
+
+
+def _wrong_ways(node: Node, mock: Mock, node_type: NodeType, devices: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield where a mock takes a way that its node does not have, or does not say which of several it takes."""
+    offered = sorted({*node_type.triggers, *open_triggers(node, node_type)})
+    all_differ = bool(devices) and set(devices) <= mock.hosts.keys()
+    for place, behaviour in _parts(mock):
+        if behaviour.branch is not None and behaviour.branch not in offered:
+            yield place, f"{node.type_id} has no branch {behaviour.branch!r}; it has {', '.join(offered)}."
+        elif (
+            len(offered) > 1 and behaviour.branch is None and behaviour.ends == "success" and (place or not all_differ)
+        ):
+            yield place, f"{node.type_id} goes one of several ways; say which: {', '.join(offered)}."
 
 
 def _parts(mock: Mock) -> Iterator[tuple[str, Behaviour]]:
