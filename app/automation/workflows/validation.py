@@ -9,10 +9,11 @@ from app.automation.workflows import parameters
 from app.automation.workflows.definition import Definition, DefinitionFault, Edge, Node, fault, read_definition
 from app.automation.workflows.expressions import RESERVED, ExpressionError, Reference, references
 from app.automation.workflows.graph import Catalogue, ancestors, resolve_scopes, topological_order, triggers
+from app.automation.workflows.handles import fits, why_not
+from app.automation.workflows.hints import dead_options, missing_credentials
 from app.automation.workflows.loops import check_loops
 from tasks.node import Handle, NodeType
 
-ALWAYS_CONNECTS = {"any", "trigger"}
 HOST_NAMES = {"host"}
 
 
@@ -30,8 +31,8 @@ class Verdict:
         return not self.errors
 
 
-def validate(raw: Any, catalogue: Catalogue) -> Verdict:
-    """Check a definition against the catalogue."""
+def validate(raw: Any, catalogue: Catalogue, *, credentials: Mapping[str, str] | None = None) -> Verdict:
+    """Check a definition against the catalogue; with ``credentials``, types by name, it warns of those not there."""
     definition, errors = read_definition(raw)
     known = {node.id: catalogue[node.type_id] for node in definition.nodes.values() if node.type_id in catalogue}
     errors += _unknown_types(definition, catalogue)
@@ -46,7 +47,10 @@ def validate(raw: Any, catalogue: Catalogue) -> Verdict:
         errors.append(fault("cycle", message, node_id=cyclic[0], field="edges"))
     elif len(known) == len(definition.nodes):
         errors += _references(definition, order, catalogue)
-    return Verdict(definition, errors, _warnings(definition, catalogue))
+    warnings = [*_warnings(definition, catalogue), *dead_options(definition, catalogue)]
+    if credentials is not None:
+        warnings += missing_credentials(definition, catalogue, credentials)
+    return Verdict(definition, errors, warnings)
 
 
 def _unknown_types(definition: Definition, catalogue: Catalogue) -> Iterator[DefinitionFault]:
@@ -90,8 +94,8 @@ def _edge(edge: Edge, definition: Definition, known: Mapping[str, NodeType]) -> 
         offered = ", ".join(handle.name for handle in target.inputs) or "only its plain input"
         message = f"{target.id} has no input {edge.target_handle!r}; it has {offered}."
         yield fault("unknown_handle", message, node_id=edge.target, field=f"edges.{edge.id}.targetHandle")
-    if out is not None and into is not None and not _fits(out, into):
-        message = f"{edge.source}.{out.name} is {out.type}, and {edge.target}.{into.name} takes {into.type}."
+    if out is not None and into is not None and not fits(out, into):
+        message = why_not(f"{edge.source}.{out.name}", out.type, f"{edge.target}.{into.name}", into.type)
         yield fault("handle_type", message, node_id=edge.target, field=f"edges.{edge.id}.targetHandle")
 
 
@@ -113,14 +117,6 @@ def _input(name: str, node_type: NodeType) -> Handle | None:
     if name == "":
         return Handle("input", "any")
     return next((handle for handle in node_type.inputs if handle.name == name), None)
-
-
-def _fits(out: Handle, into: Handle) -> bool:
-    if into.name == "input" or out.type == into.type or {out.type, into.type} == {"array", "records"}:
-        return True
-    if into.many:
-        return True
-    return out.type == "any" or into.type == "any"
 
 
 def _triggers(definition: Definition, catalogue: Catalogue) -> Iterator[DefinitionFault]:
