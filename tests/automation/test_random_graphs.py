@@ -176,7 +176,8 @@ def plan_of(graph: Graph) -> Plan:
 @given(graphs(most=14))
 def test_every_random_graph_is_valid_and_its_scopes_are_those_drawn(graph: Graph) -> None:
     verdict, plan = check_definition(graph.definition(), CATALOGUE)
-    assert (verdict.errors, verdict.warnings) == ([], [])
+    assert verdict.errors == []
+    assert {fault["type"] for fault in verdict.warnings} <= {"dead_edge"}
     assert plan is not None
     assert {step.id: plan.scopes[step.id] for step in graph.steps} == {step.id: step.scope for step in graph.steps}
     assert plan.unreachable == ()
