@@ -58,6 +58,7 @@ def logic_parallel(params: ParallelParams) -> Result:  # noqa: ARG001 — the nu
     scope="once",
     icon="fence",
     color="#7c3aed",
+    only_steers=True,
 )
 def logic_barrier(context: NodeContext, params: BarrierParams) -> Result:  # noqa: ARG001 — that it runs is its effect
     """Let nobody pass before every device that can still come has come."""

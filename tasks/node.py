@@ -95,6 +95,8 @@ class NodeType:
     """
     may_go_first: bool = False
     """Where its parameter ``mode`` is ``first``, a node runs as soon as one edge to it is taken."""
+    only_steers: bool = False
+    """A once node that touches nothing outside, so that it runs for real in a test too."""
     parks: bool = False
     """The function may return ``tasks.parking.park(…)``: it is called again later, and no worker is held meanwhile."""
     open_triggers: str | None = None

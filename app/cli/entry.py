@@ -22,7 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "login": ("login", "Log in to the service and keep the session."),
     "logout": ("logout", "End the session that login keeps."),
     "devices": ("devices", "List, show and import devices."),
-    "workflow": ("workflow", "Validate, import, export and run workflows."),
+    "workflow": ("workflow", "Validate, test, import, export and run workflows."),
     "executions": ("executions", "List, show, follow, export and cancel executions."),
     "nodes": ("nodes", "List and show the node types workflows are made of."),
 }

@@ -31,11 +31,7 @@ def form_of(path: Path) -> Format:
 
 def read_workflow(path: Path) -> dict[str, Any]:
     """Return the workflow in a file, fields left out filled; raises NotFoundError, ValidationError with every fault."""
-    text = _text(path)
-    try:
-        content = read_text(text, form_of(path))
-    except ValidationError as error:
-        raise ValidationError(f"{path}: {error.message}") from error
+    content = read_content(path)
     if not isinstance(content, dict):
         raise ValidationError(f"{path} holds no workflow: it must be an object with {', '.join(FIELDS)}.")
     faults = [
@@ -50,6 +46,15 @@ def read_workflow(path: Path) -> dict[str, Any]:
     if faults:
         raise ValidationError(f"{path} holds no workflow that can be read.", faults)
     return {"description": "", "tags": [], **content}
+
+
+def read_content(path: Path) -> Any:
+    """Return what a YAML or JSON file holds; raises NotFoundError, or ValidationError with the line."""
+    text = _text(path)
+    try:
+        return read_text(text, form_of(path))
+    except ValidationError as error:
+        raise ValidationError(f"{path}: {error.message}") from error
 
 
 def _text(path: Path) -> str:

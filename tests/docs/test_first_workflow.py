@@ -11,13 +11,16 @@ import msgspec
 import pytest
 
 from app.automation.executions import events, progress, records, settlement, starting
+from app.automation.executions.mocks import Mock
 from app.automation.executions.statuses import execution_status
+from app.automation.executions.testing import WorkflowTestRequest
 from app.automation.workflows.definition import NodeOptions
 from app.automation.workflows.expressions import ExpressionError, evaluate
 from app.automation.workflows.folders import MAX_DEPTH
 from app.automation.workflows.service import check_definition
 from app.automation.workflows.settings import WorkflowSettings
 from app.automation.workflows.templates import shipped
+from app.cli.workflow_cases import read_cases
 from app.palette import build_catalog
 from inventory.records import HostRecord
 from tasks.errors import ERROR_CLASSES
@@ -135,6 +138,17 @@ def test_the_events_told_are_those_the_code_appends() -> None:
         f"{scope}.{verb}" for scope in ("node", "device") for verb in ("started", "retrying", "finished", "skipped")
     }
     assert set(first_words("## Results and events")) == written
+
+
+def test_the_test_file_shown_is_read_and_its_mocks_are_all_there_are(tmp_path: Path) -> None:
+    text = section(PAGE, "## Testing a workflow")
+    (tmp_path / "releases.yaml").write_text("{name: x, definition: {nodes: [], edges: []}}")
+    (shown,) = blocks(text, "yaml")
+    path = tmp_path / "releases.test.yaml"
+    path.write_text(shown.text)
+    (case,) = read_cases(path).cases.values()
+    msgspec.convert({**case, "definition": {}}, WorkflowTestRequest)
+    assert set(first_words("## Testing a workflow")) - {"success", "failed", "unknown"} == set(Mock.__struct_fields__)
 
 
 async def test_the_targets_shown_are_understood(admin: httpx.AsyncClient) -> None:

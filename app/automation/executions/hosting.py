@@ -34,6 +34,13 @@ async def host(definition: Definition, plan: Plan, targets: Sequence[HostRecord]
     return Hosting(hosts=list(found.values()), targets=frozenset(record.key for record in targets), nodes=nodes)
 
 
+def invent(definition: Definition, plan: Plan, hosts: Sequence[HostRecord]) -> Hosting:
+    """Let a test's invented hosts stand for whatever targets nodes have of their own."""
+    own = [node_id for node_id in plan.scopes if definition.nodes[node_id].options.targets is not None]
+    keys = [record.key for record in hosts]
+    return Hosting(hosts=hosts, targets=frozenset(keys), nodes=dict.fromkeys(keys, own))
+
+
 def only(hosting: Hosting, keys: frozenset[str] | None) -> Hosting:
     """Leave out the hosts that are not meant this time."""
     if keys is None:

@@ -7,15 +7,16 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
+import anyio
 import msgspec
 from litestar import Controller, MediaType, Response, delete, get, post
 from litestar.openapi import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage, Stream
-from litestar.status_codes import HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT, HTTP_304_NOT_MODIFIED
+from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CONTENT, HTTP_304_NOT_MODIFIED
 from litestar.types import ControllerRouterHandler
 
-from app.automation.executions import artifacts, comparing, events, exporting, reading, results, service
+from app.automation.executions import artifacts, comparing, events, exporting, reading, results, service, testing
 from app.automation.executions.answers import answer_start
 from app.automation.executions.comparing import Question
 from app.automation.executions.exporting import Format
@@ -31,7 +32,8 @@ from app.automation.executions.schemas import (
     ResultRead,
 )
 from app.automation.executions.service import ExecutionFilter
-from app.automation.executions.statuses import ExecutionStatus, ResultStatus, TriggerKind
+from app.automation.executions.statuses import ENDED, ExecutionStatus, ResultStatus, TriggerKind
+from app.automation.executions.testing import WorkflowTestRead, WorkflowTestRequest
 from app.core.errors import MalformedError
 from app.web.dependencies import Caller, Configuration, Paging, Palette, RedisClient
 from app.web.envelope import Reply, page_reply, reply
@@ -95,6 +97,36 @@ class StartController(Controller):
         )
         return await answer_start(started, wait, settings)
 
+    @post(
+        "/test",
+        guards=[requires("automation.workflow.run")],
+        status_code=HTTP_202_ACCEPTED,
+        responses={HTTP_200_OK: ResponseSpec(Reply[WorkflowTestRead], description="The test has ended.")},
+        opt=also_answers(404),
+    )
+    async def test_workflow(
+        self,
+        data: JSONBody[WorkflowTestRequest],
+        catalogue: Palette,
+        principal: Caller,
+        redis: RedisClient,
+        settings: Configuration,
+        wait: Wait = 60,
+    ) -> Response[Reply[WorkflowTestRead]]:
+        """Test a workflow on invented devices, nothing real happening: 200 when it ended within `wait` seconds.
+
+        Every node that touches what is outside needs a mock; what is expected is compared once it has ended.
+        """
+        execution = await testing.start_test(data, catalogue, principal, redis=redis, workers=settings.workers)
+        with anyio.move_on_after(wait):
+            await service.wait_for_end(execution.id, settings.require_redis())
+        told = await testing.read_test(execution.id, data.expect)
+        return Response(
+            reply(told),
+            status_code=HTTP_200_OK if told.execution.status in ENDED else HTTP_202_ACCEPTED,
+            headers={"Location": f"/automation/v1/executions/{execution.id}"},
+        )
+
 
 class ExecutionController(Controller):
     """Executions and their results."""
@@ -110,13 +142,14 @@ class ExecutionController(Controller):
         workflow_id: FromQuery[UUID | None] = None,
         status: FromQuery[ExecutionStatus | None] = None,
         trigger_kind: FromQuery[TriggerKind | None] = None,
+        test: FromQuery[bool] = False,
         requested_by: RequesterName = None,
         created_after: CreatedAfter = None,
         created_before: CreatedBefore = None,
         dry_run: FromQuery[bool | None] = None,
         q: Search = None,
     ) -> Reply[list[ExecutionRead]]:
-        """List executions, the newest first (sort: created_at, status)."""
+        """List executions, the newest first (sort: created_at, status); tests are a list of their own."""
         filters = ExecutionFilter(
             workflow_id=workflow_id,
             status=status,
@@ -125,6 +158,7 @@ class ExecutionController(Controller):
             created_before=created_before,
             dry_run=dry_run,
             trigger_kind=trigger_kind,
+            test=test,
             q=q,
         )
         return page_reply(await service.list_executions(filters, paging), service.read_execution)

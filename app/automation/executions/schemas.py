@@ -80,6 +80,7 @@ class ExecutionRead(Output, frozen=True, kw_only=True):
     targets: dict[str, Any]
     variables: dict[str, Any]
     dry_run: bool
+    test: Annotated[bool, msgspec.Meta(description="On invented devices, with mocked nodes.")]
     counts: CountsRead
     requested_by: str
     cancel_requested_at: datetime | None

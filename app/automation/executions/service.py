@@ -56,6 +56,7 @@ class ExecutionFilter:
     workflow_id: UUID | None = None
     status: str | None = None
     trigger_kind: str | None = None
+    test: bool = False
 
     requested_by: str | None = None
     created_after: datetime | None = None
@@ -96,7 +97,7 @@ async def begin_execution(
     kind: TriggerKind = "manual",
 ) -> UUID:
     """Check and write a start, inside the caller's transaction when there is one; announcing it is the caller's."""
-    _check_variables(given.variables)
+    check_variables(given.variables)
     _check_trigger(given.trigger)
     disabled = await disabled_packages()
     definition, plan = starting.plan_start(workflow, given.trigger_node, catalogue, disabled)
@@ -230,6 +231,7 @@ def _where(filters: ExecutionFilter) -> Combinable | None:
         (Execution.requested_by_name, filters.requested_by if asker is None else None),
         (Execution.dry_run, filters.dry_run),
         (Execution.trigger_kind, filters.trigger_kind),
+        (Execution.test, filters.test),
     )
     conditions = [given for given in [every_given(wanted)] if given is not None]
     if filters.created_after is not None:
@@ -255,7 +257,8 @@ async def _find(execution_id: UUID) -> dict[str, Any]:
     return dict(row)
 
 
-def _check_variables(variables: Mapping[str, Any]) -> None:
+def check_variables(variables: Mapping[str, Any]) -> None:
+    """Refuse variables whose names no expression could use."""
     for name in variables:
         if not name.isidentifier() or name.startswith("_"):
             raise ValidationError.of(f"variables.{name}", "a variable's name is letters, digits and _, not first")

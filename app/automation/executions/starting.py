@@ -12,7 +12,8 @@ from redis import Redis
 from app.automation.executions import events, outputs, progress
 from app.automation.executions.carrying import Carried, carry_over
 from app.automation.executions.events import Event
-from app.automation.executions.hosting import Hosting, host, only
+from app.automation.executions.hosting import Hosting, host, invent, only
+from app.automation.executions.mocks import Mocks
 from app.automation.executions.records import ONCE
 from app.automation.executions.settlement import settle
 from app.automation.executions.sharding import shard_size
@@ -52,6 +53,8 @@ class StartRequest:
     only: frozenset[str] | None = None
     """The hosts that are meant, where not all are."""
     carried: Carried | None = None
+    mocks: Mocks | None = None
+    """In a test, on devices that no inventory knows: what nodes do."""
 
 
 def plan_start(
@@ -81,7 +84,7 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
     """Write an execution with its plan, hosts and first shards, and return its id."""
     disabled = await disabled_packages()
     definition, plan = plan_start(request.workflow, request.trigger_node, catalogue, disabled)
-    hosting = only(await host(definition, plan, request.hosts), request.only)
+    hosting = await _host(request, definition, plan)
     if plan.has_device_stages and not hosting.hosts:
         raise ValidationError.of("targets", "this workflow has device nodes: say which devices they run on")
     trigger = {**request.trigger, "kind": request.kind, "node": plan.trigger}
@@ -89,7 +92,7 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
     execution = _row(request, plan, actor, workers)
     async with database.transaction():
         await Execution.insert(execution)
-        await _insert_hosts(execution.id, hosting)
+        await _insert_hosts(execution.id, hosting, keep=request.mocks is not None)
         await _insert_nodes(execution.id, definition, plan)
         await _record_trigger(execution.id, plan, request.trigger)
         if request.carried is not None:
@@ -119,6 +122,12 @@ async def announce(execution_id: UUID, redis: Redis) -> None:
     events.wake(redis, execution_id)
 
 
+async def _host(request: StartRequest, definition: Definition, plan: Plan) -> Hosting:
+    if request.mocks is not None:
+        return invent(definition, plan, request.hosts)
+    return only(await host(definition, plan, request.hosts), request.only)
+
+
 def _failure_limit(settings: WorkflowSettings, hosts: int) -> int | None:
     """Return how many devices may fail before no further one is begun."""
     if settings.error_handling == "stop":
@@ -143,6 +152,8 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
         parent_node=request.parent_node,
         depth=request.depth,
         rerun_of=request.rerun_of,
+        test=request.mocks is not None,
+        mocks=_json(request.mocks or {}),
         settings=_json(settings),
         failure_limit=_failure_limit(settings, len(request.hosts)),
         deadline_at=now() + timedelta(seconds=settings.timeout_s) if settings.timeout_s is not None else None,
@@ -154,7 +165,7 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
     )
 
 
-async def _insert_hosts(execution_id: UUID, hosting: Hosting) -> None:
+async def _insert_hosts(execution_id: UUID, hosting: Hosting, *, keep: bool) -> None:
     rows = [
         ExecutionHost(
             execution=execution_id,
@@ -163,6 +174,7 @@ async def _insert_hosts(execution_id: UUID, hosting: Hosting) -> None:
             name=record.name,
             is_target=record.key in hosting.targets,
             own_nodes=list(hosting.nodes.get(record.key, ())),
+            record=_json(record) if keep else None,
         )
         for record in hosting.hosts
     ]

@@ -36,6 +36,8 @@ class Execution(Table, tablename="executions"):
     trigger_kind = Varchar(length=16, default="manual", index=True)
     dry_run = Boolean(default=False)
     settings = JSONB(default="{}")
+    test = Boolean(default=False, index=True)
+    mocks = JSONB(default="{}")
     shard_size = Integer(default=13)
     status = Varchar(length=16, default="queued", index=True)
     error = JSONB(null=True, default=None)
@@ -76,6 +78,7 @@ class ExecutionHost(Table, tablename="execution_hosts"):
     is_target = Boolean(default=True)
     own_nodes = Array(base_column=Varchar(length=128), default=list)
     """The nodes with targets of their own that name this host."""
+    record = JSONB(null=True, default=None)
     status = Varchar(length=16, default="pending")
     error_class = Varchar(length=32, default="")
     execution_hosts_key_uq = Unique(["execution", "host_key"])

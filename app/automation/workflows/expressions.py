@@ -5,6 +5,7 @@ A parameter that is exactly one expression keeps the value's type; any other tex
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 from jinja2 import Undefined, nodes
 from jinja2.environment import Template, TemplateExpression
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
+from jinja2.runtime import TemplateReference
 
-from app.automation.workflows.sandbox import MAX_RESULT, Sandbox, explain
+from app.automation.workflows.growth import MAX_RESULT, MAX_VALUE, gathered, measure, timed
+from app.automation.workflows.sandbox import Sandbox, explain
 
 MARKS = ("{{", "{%", "{#")
 RESERVED = frozenset(
@@ -23,6 +26,9 @@ RESERVED = frozenset(
 LOCALS = frozenset({"range", "dict", "loop", "true", "false", "none", "True", "False", "None"})
 _INNER = re.compile(r"\A\s*\{\{-?(.*?)-?\}\}\s*\Z", re.DOTALL)
 _PIECE = re.compile(r"\{\{-?(.*?)-?\}\}", re.DOTALL)
+_CODE = re.compile(r"\{[{%].*?[}%]\}", re.DOTALL)
+MAX_CODE = 50_000
+"""Characters of expressions in one text; the text around them is not counted."""
 _sandbox = Sandbox()
 
 
@@ -104,43 +110,59 @@ def _lone_expression(text: str) -> str | None:
 
 
 def _parse(text: str) -> nodes.Template:
-    try:
+    _refuse_long(text)
+    with _well_formed():
         return _sandbox.parse(text)
-    except TemplateSyntaxError as error:
-        raise ExpressionError(f"not well formed: {error.message}") from error
 
 
 @lru_cache(maxsize=4096)
 def _compiled(expression: str) -> TemplateExpression:
-    try:
+    _refuse_long(f"{{{{{expression}}}}}")
+    with _well_formed():
         return _sandbox.compile_expression(expression, undefined_to_none=False)
-    except TemplateSyntaxError as error:
-        raise ExpressionError(f"not well formed: {error.message}") from error
 
 
 @lru_cache(maxsize=4096)
 def _template(text: str) -> Template:
-    try:
+    _refuse_long(text)
+    with _well_formed():
         return _sandbox.from_string(text)
+
+
+def _refuse_long(text: str) -> None:
+    length = sum(len(code) for code in _CODE.findall(text)) if len(text) > MAX_CODE else 0
+    if length > MAX_CODE:
+        raise ExpressionError(f"not well formed: its expressions have {length} characters, more than {MAX_CODE}")
+
+
+@contextmanager
+def _well_formed() -> Iterator[None]:
+    try:
+        yield
     except TemplateSyntaxError as error:
         raise ExpressionError(f"not well formed: {error.message}") from error
+    except (RecursionError, SyntaxError, MemoryError) as error:
+        raise ExpressionError("not well formed: it is too long, or nested too deeply") from error
 
 
 def _value(expression: str, scope: Mapping[str, Any]) -> Any:
     compiled = _compiled(expression)
     try:
-        value = compiled(**scope)
-        if isinstance(value, Undefined):
-            str(value)
+        with timed():
+            value = _plain(compiled(**scope))
+            measure(value, MAX_VALUE)
     except Exception as error:
         raise ExpressionError(explain(error)) from error
-    return _plain(value)
+    if callable(value) or isinstance(value, TemplateReference):
+        raise ExpressionError(f"it gives a {type(value).__name__}, and that is no value")
+    return value
 
 
 def _rendered(text: str, scope: Mapping[str, Any]) -> str:
     template = _template(text)
     try:
-        return "".join(_bounded(template.generate(**scope)))
+        with timed():
+            return "".join(_bounded(template.generate(**scope)))
     except Exception as error:
         raise ExpressionError(explain(error)) from error
 
@@ -158,8 +180,10 @@ def _plain(value: Any) -> Any:
     """Turn the lazy sequences that Jinja2's filters return into lists."""
     if isinstance(value, str | bytes | int | float | bool | list | dict | type(None)):
         return value
+    if isinstance(value, Undefined):
+        str(value)
     if isinstance(value, Mapping):
         return dict(value)
-    if hasattr(value, "__iter__"):
-        return list(value)
+    if hasattr(value, "__iter__") and not callable(value):
+        return gathered(value) if hasattr(value, "__next__") else list(value)
     return value

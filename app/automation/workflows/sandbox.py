@@ -3,19 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, nodes
 from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-MAX_RESULT = 1_000_000
-"""The longest text, in characters, or sequence, in items, that an operation may make."""
+from app.automation.workflows.growth import (
+    MAX_RESULT,
+    Weigher,
+    check_statements,
+    counted,
+    gathered,
+    guarded,
+    joined,
+    measured,
+)
+
 MAX_INTEGER_BITS = 4096
 MAX_EXPONENT = 1024
 MAX_PADDING = 10_000
 MAX_RANGE = 100_000
 
 PADDING_METHODS = frozenset({"center", "expandtabs", "ljust", "rjust", "zfill"})
-REFUSED_METHODS = frozenset({"format", "format_map", "mro", "translate", "maketrans"})
+REFUSED_METHODS = frozenset(
+    {"encode", "format", "format_map", "from_bytes", "fromkeys", "maketrans", "mro", "to_bytes", "translate"}
+)
 REFUSED_FILTERS = ("attr", "center", "filesizeformat", "format", "pprint", "random", "urlize", "xmlattr")
 MAPPING_METHODS = frozenset({"get", "items", "keys", "values"})
 
@@ -30,10 +41,33 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def __init__(self) -> None:
-        super().__init__(undefined=ExplainedUndefined, autoescape=False, keep_trailing_newline=True)
-        for name in REFUSED_FILTERS:
-            self.filters.pop(name, None)
+        super().__init__(
+            undefined=ExplainedUndefined,
+            autoescape=False,
+            keep_trailing_newline=True,
+            optimized=False,
+            finalize=measured,
+        )
+        kept: dict[str, Any] = {
+            name: function for name, function in self.filters.items() if name not in REFUSED_FILTERS
+        }
+        self.filters = {name: guarded(name, function) for name, function in kept.items()}
+        self.filters |= {"_counted": counted, "_joined": joined}
+        tests: dict[str, Any] = dict(self.tests)
+        self.tests = {name: guarded(f"is {name}", function) for name, function in tests.items()}
         self.globals = {"range": bounded_range, "dict": dict}
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """Parse a template, and refuse the statements whose growth cannot be seen."""
+        template = super()._parse(source, name, filename)
+        check_statements(template)
+        return template
+
+    def _generate(
+        self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
+    ) -> str:
+        """Turn a template into Python, with the checks in it."""
+        return super()._generate(Weigher().visit(source), name, filename, defer_init)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Look in a mapping first, so that ``input.items`` is the handle and not the method."""
@@ -69,6 +103,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Check the width of padding and the size of replacements before the call."""
+        if isinstance(getattr(obj, "__self__", None), str):
+            args = tuple(gathered(value) if hasattr(value, "__next__") else value for value in args)
         check_call(obj, args)
         return super().call(context, obj, *args, **kwargs)
 
@@ -101,6 +137,8 @@ def check_call(function: Any, arguments: tuple[Any, ...]) -> None:
         return
     if name in PADDING_METHODS and any(isinstance(width, int) and width > MAX_PADDING for width in arguments):
         raise SecurityError(f"a padding of more than {MAX_PADDING} characters")
+    if name == "expandtabs" and owner.count("\t") * max((8, *arguments)) > MAX_RESULT:
+        raise SecurityError(f"tabs to more than {MAX_RESULT} characters")
     if name in {"replace", "join"}:
         largest = max((_size(argument) for argument in arguments), default=0)
         if (len(owner) + 1) * (largest + 1) > MAX_RESULT * 16:

@@ -11,11 +11,12 @@ from app.automation.workflows import parameters, secrets
 from app.automation.workflows.definition import Definition, DefinitionFault, Edge, Node, fault, read_definition
 from app.automation.workflows.expressions import RESERVED, ExpressionError, Reference, references
 from app.automation.workflows.graph import Catalogue, ancestors, resolve_scopes, topological_order, triggers
+from app.automation.workflows.handles import fits, why_not
+from app.automation.workflows.hints import dead_options
 from app.automation.workflows.loops import check_loops
 from app.automation.workflows.trigger_nodes import check_triggers
 from tasks.node import Handle, NodeType
 
-ALWAYS_CONNECTS = {"any", "trigger"}
 HOST_NAMES = {"host"}
 
 
@@ -51,7 +52,8 @@ def validate(raw: Any, catalogue: Catalogue, disabled: frozenset[str] = frozense
         errors.append(fault("cycle", message, node_id=cyclic[0], field="edges"))
     elif len(known) == len(definition.nodes):
         errors += _references(definition, order, catalogue)
-    return Verdict(definition, errors, _warnings(definition, catalogue))
+    warnings = [*_warnings(definition, catalogue), *dead_options(definition, catalogue)]
+    return Verdict(definition, errors, warnings)
 
 
 def _unknown_types(definition: Definition, catalogue: Catalogue) -> Iterator[DefinitionFault]:
@@ -111,8 +113,8 @@ def _edge(edge: Edge, definition: Definition, known: Mapping[str, NodeType]) -> 
         offered = ", ".join(handle.name for handle in target.inputs) or "only its plain input"
         message = f"{target.id} has no input {edge.target_handle!r}; it has {offered}."
         yield fault("unknown_handle", message, node_id=edge.target, field=f"edges.{edge.id}.targetHandle")
-    if out is not None and into is not None and not _fits(out, into):
-        message = f"{edge.source}.{out.name} is {out.type}, and {edge.target}.{into.name} takes {into.type}."
+    if out is not None and into is not None and not fits(out, into):
+        message = why_not(f"{edge.source}.{out.name}", out.type, f"{edge.target}.{into.name}", into.type)
         yield fault("handle_type", message, node_id=edge.target, field=f"edges.{edge.id}.targetHandle")
 
 
@@ -140,14 +142,6 @@ def _input(name: str, node_type: NodeType) -> Handle | None:
     if name == "":
         return Handle("input", "any")
     return next((handle for handle in node_type.inputs if handle.name == name), None)
-
-
-def _fits(out: Handle, into: Handle) -> bool:
-    if into.name == "input" or out.type == into.type or {out.type, into.type} == {"array", "records"}:
-        return True
-    if into.many:
-        return True
-    return out.type == "any" or into.type == "any"
 
 
 def _triggers(definition: Definition, catalogue: Catalogue) -> Iterator[DefinitionFault]:

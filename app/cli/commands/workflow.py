@@ -10,6 +10,7 @@ import msgspec
 from app.automation.workflows.differences import equal
 from app.automation.workflows.settings import WorkflowSettings, read_settings
 from app.cli.client import Api, open_api
+from app.cli.commands.workflow_test import test
 from app.cli.failures import ExitCode, Failure, fault_line
 from app.cli.outcomes import code_of, see_through
 from app.cli.output import json_option, moment, print_json, print_table, say
@@ -22,7 +23,10 @@ WORKFLOWS = "/automation/v1/workflows"
 
 @click.group()
 def workflow() -> None:
-    """Validate, import, export and run workflows."""
+    """Validate, test, import, export and run workflows."""
+
+
+workflow.add_command(test)
 
 
 @workflow.command("list")

@@ -161,6 +161,8 @@ async def _find_roles(performance: Performance, host_keys: Sequence[str]) -> dic
 
 async def _find_hosts(performance: Performance, host_keys: Sequence[str]) -> list[HostRecord]:
     """Return the shard's hosts; one whose device is gone keeps its name, so that its failure can be told."""
+    if performance.mocks is not None:
+        return await _invented_hosts(performance.claim.execution_id, host_keys)
     found = await devices.host_records([UUID(key) for key in host_keys])
     missing = set(host_keys).difference(host.key for host in found)
     names = await database.fetch(
@@ -170,3 +172,13 @@ async def _find_hosts(performance: Performance, host_keys: Sequence[str]) -> lis
     )
     gone = [HostRecord(key=row["host_key"], name=row["name"], address="", platform="", status=GONE) for row in names]
     return [*found, *gone]
+
+
+async def _invented_hosts(execution_id: UUID, host_keys: Sequence[str]) -> list[HostRecord]:
+    """Return the hosts that a test was given, as they were kept with it."""
+    rows = await database.fetch(
+        "SELECT record FROM execution_hosts WHERE execution = $1 AND host_key = ANY($2) ORDER BY id",
+        execution_id,
+        list(host_keys),
+    )
+    return [msgspec.json.decode(row["record"], type=HostRecord) for row in rows]

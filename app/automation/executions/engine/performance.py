@@ -9,7 +9,7 @@ from typing import Any
 
 from nornir.core.task import Result, Task
 
-from app.automation.executions import changes
+from app.automation.executions import changes, mocks
 from app.automation.executions.changes import Claim
 from app.automation.executions.engine.deadline import Abandoned, call_within
 from app.automation.executions.engine.filing import StoredArtifacts
@@ -17,6 +17,7 @@ from app.automation.executions.engine.holds import Holds
 from app.automation.executions.engine.stopping import Stop
 from app.automation.executions.engine.vaulting import NodeVault
 from app.automation.executions.masks import Masker
+from app.automation.executions.mocks import Mocks
 from app.automation.executions.recorder import Recorder
 from app.automation.executions.records import Place
 from app.automation.executions.scope import Background
@@ -70,6 +71,10 @@ class Performance:
     """What is known of nodes that were parked: by node, host and iteration."""
     abandoned: set[str] = field(default_factory=set)
     """Hosts on which a call lives on that nobody waits for any more."""
+    artifact_limits: Limits = field(default_factory=Limits)
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
+    mocks: Mocks | None = None
+    """In a test: what is called in place of nodes, by node."""
 
     def goes_on(self, place: Place) -> bool:
         """Say whether anything more may run at a place."""
@@ -87,9 +92,6 @@ class Performance:
             host == host_key and (found == iteration or found.startswith(f"{iteration}."))
             for _, host, found in self.parked
         )
-
-    artifact_limits: Limits = field(default_factory=Limits)
-    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def perform_on_host(self, task: Task, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a device or follow node on a host, as the Nornir task ``task``."""
@@ -121,6 +123,7 @@ class Performance:
     def _persist(self, node_id: str, place: Place, call: Callable[[], Result], interrupt: Callable[[], None]) -> Result:
         """Call a node, and again while its options allow and its failure may be mended by another try."""
         options = self.course.node(node_id).options
+        call = self._rehearsed(node_id, place) or call
         bounded = call if options.timeout_s is None else partial(call_within, options.timeout_s, call, interrupt)
         attempt = 1
         while True:
@@ -136,6 +139,14 @@ class Performance:
             if self.stop.wait(delay_s):
                 return result
             attempt += 1
+
+    def _rehearsed(self, node_id: str, place: Place) -> Callable[[], Result] | None:
+        """Return what a test calls in place of a node; None where the node itself is called."""
+        if self.mocks is None:
+            return None
+        node_type = self.course.type_of(node_id)
+        mocked = mocks.stand_in(self.mocks, node_id, place.name, node_type, self.stop.wait)
+        return None if mocked is None else partial(_checked, node_type, mocked)
 
     def _may_retry(self, node_id: str, place: Place, error: NodeError) -> bool:
         begun = self.recorder.has_intent(node_id, place)
@@ -213,7 +224,7 @@ class Performance:
     @contextmanager
     def _right_to_change(self, node_id: str, node_type: NodeType, host: HostRecord) -> Iterator[None]:
         """Hold the device's change lock; it is kept where a call lives on, and ends with this process' lease."""
-        if not node_type.changes_device or self._is_dry(node_id):
+        if not node_type.changes_device or self._is_dry(node_id) or self.mocks is not None:
             yield
             return
         with self.holds.turn(host.key):
@@ -249,7 +260,11 @@ def _attempted(call: Callable[[], Result]) -> tuple[Result, NodeError | None]:
 
 def _call(node_type: NodeType, params: Params, task: Task | None = None) -> Result:
     first = {"device": (task,), "once": (context.current(),)}.get(node_type.scope, ())
-    result = node_type.function(*first, params=params)
+    return _checked(node_type, partial(node_type.function, *first, params=params))
+
+
+def _checked(node_type: NodeType, call: Callable[[], Any]) -> Result:
+    result = call()
     checked = result if isinstance(result, Result) else Result(host=None, result=result)
     branch = getattr(checked, "branch", None)
     is_open = bool(node_type.open_triggers and branch and branch.startswith(node_type.open_triggers))

@@ -19,6 +19,7 @@ from app.automation.executions.engine.once import walk_once
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.engine.stopping import Heartbeat, LeaseLost, Stop
 from app.automation.executions.masks import Masker
+from app.automation.executions.mocks import read_mocks
 from app.automation.executions.recorder import Recorder
 from app.automation.executions.scope import Background
 from app.automation.executions.walk import Course
@@ -97,6 +98,7 @@ def _walk(work: ShardWork, db: DatabaseThread, announce: Callable[[], None]) -> 
         counts_failures=counts_failures,
         holds=Holds(work.slots()),
         outbound_allow=settings.outbound_allow,
+        mocks=read_mocks(work.execution["mocks"]) if work.execution["test"] else None,
         artifact_limits=Limits(file_bytes=settings.artifact_file_bytes, total_bytes=settings.artifact_execution_bytes),
     )
     if work.course.parks_in(work.stage):
