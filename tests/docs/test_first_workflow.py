@@ -10,9 +10,10 @@ import httpx
 import msgspec
 import pytest
 
-from app.automation.executions import events, progress, records, settlement, starting
+from app.automation.executions import events, parking, progress, records, settlement, standing, starting
+from app.automation.executions.approvals import service as approvals
 from app.automation.executions.mocks import Mock
-from app.automation.executions.statuses import execution_status
+from app.automation.executions.statuses import ENDED, execution_status
 from app.automation.executions.testing import WorkflowTestRequest
 from app.automation.workflows.definition import NodeOptions
 from app.automation.workflows.expressions import ExpressionError, evaluate
@@ -94,9 +95,8 @@ def test_the_fields_of_a_host_are_those_of_its_record() -> None:
 
 def test_the_error_classes_told_are_all_there_are() -> None:
     told = [row[0].strip("`") for row in rows(section(PAGE, "## How it ended"))]
-    ends = {"success", "partial", "failed", "cancelled"}
-    assert set(told[:4]) == ends
-    assert sorted(told[4:]) == sorted(ERROR_CLASSES)
+    assert set(told[:5]) == ENDED
+    assert sorted(told[5:]) == sorted(ERROR_CLASSES)
 
 
 def test_the_ends_told_are_those_that_executions_come_to() -> None:
@@ -106,8 +106,9 @@ def test_the_ends_told_are_those_that_executions_come_to() -> None:
         execution_status({"failed": 1}, ()),
         execution_status({"success": 1}, ("failed",)),
         execution_status({"cancelled": 1}, (), stop_reason="cancelled"),
+        execution_status({"cancelled": 1}, (), stop_reason="timeout"),
     }
-    assert ends == {"success", "partial", "failed", "cancelled"}
+    assert ends == ENDED
 
 
 def test_the_options_told_are_those_of_nodes() -> None:
@@ -128,9 +129,12 @@ def test_the_templates_told_are_those_of_the_product() -> None:
 
 
 def test_the_events_told_are_those_the_code_appends() -> None:
-    modules = (events, progress, records, settlement, starting)
+    modules = (approvals, events, parking, progress, records, settlement, standing, starting)
     source = "".join(Path(module.__file__ or "").read_text(encoding="utf-8") for module in modules)
-    written = set(re.findall(r'Event\("([\w.]+)"', source))
+    written = {*re.findall(r'Event\("([\w.]+)"', source), *standing.TELLS.values()}
+    assert 'kind = "execution.waiting" if status == "waiting" else "execution.resumed"' in source
+    assert 'Event(f"{scope}.waiting"' in source
+    written |= {"execution.waiting", "execution.resumed", "node.waiting", "device.waiting"}
     assert 'Event(f"{scope}.started"' in source
     assert 'Event(f"{scope}.retrying"' in source
     assert "{scope}.{'skipped' if item.status == 'skipped' else 'finished'}" in source
