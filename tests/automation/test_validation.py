@@ -194,20 +194,21 @@ BAD: dict[str, tuple[Any, tuple[str, str | None, str, str]]] = {
     ),
     "forced scope of a loop's body": (
         workflow(
+            DEVICE,
             step("l", "logic:loop"),
-            step("i", "test:set", options={"scope": "device"}),
-            edges=("start -> l", "l.each -> i"),
+            step("i", "test:set", options={"scope": "once"}),
+            edges=(*EDGE, "a -> l", "l.each -> i"),
         ),
-        ("loop_scope", "i", "options.scope", "i runs per device, and the loop l once"),
+        ("loop_scope", "i", "options.scope", "i runs once, and the loop l per device"),
     ),
     "forced scope of a loop": (
         workflow(
             DEVICE,
-            step("l", "logic:loop", options={"scope": "once"}),
-            step("d", "test:device", command="x"),
-            edges=(*EDGE, "a -> l", "l.each -> d"),
+            step("l", "logic:loop", options={"scope": "device"}),
+            step("o", "test:once"),
+            edges=(*EDGE, "a -> l", "l.each -> o"),
         ),
-        ("loop_scope", "d", "options.scope", "d runs per device, and the loop l once"),
+        ("loop_scope", "o", "options.scope", "o runs once, and the loop l per device"),
     ),
     "host where a forced node runs once": (
         workflow(

@@ -126,7 +126,7 @@ async def test_a_loop_counts_its_rounds(admin: httpx.AsyncClient) -> None:
         edges=("start -> l", "l.each -> say", "l.done -> set", "set -> end"),
     )
     execution = await run(admin, definition)
-    assert execution["status"] == "success", execution
+    assert execution["status"] == "success", execution["error"]
     assert (await outputs(admin, execution, "end"))["message"] == "3"
 
 
