@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import asyncpg
@@ -20,6 +21,7 @@ DATABASE = f"test_{WORKER}"
 TEMPLATE, DRAFT = "test_template", "test_draft"
 REDIS_DATABASES = 8
 """Valkey has twice as many: the upper half is for the workers, see tests.support.working."""
+_order: list[str] = []
 KEPT = {"migration", "roles"}
 
 
@@ -67,18 +69,37 @@ async def prepare(services: EmbeddedServices, folder: Path) -> None:
 
 
 async def empty_tables() -> None:
-    """Empty every table; the built-in roles stay."""
-    tables = await database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    questions = [
-        f"SELECT '{table['tablename']}' AS name WHERE EXISTS (SELECT FROM {table['tablename']})"
-        for table in tables
-        if table["tablename"] not in KEPT
-    ]
-    filled = await database.fetch(" UNION ALL ".join(questions))
-    if filled:
-        names = ", ".join(row["name"] for row in filled)
-        await database.execute(f"TRUNCATE {names} CASCADE")
+    """Empty every table; the built-in roles stay.
+
+    A few rows are deleted, children first, which is ten times faster than truncating; where that cannot be, it is done.
+    """
+    order = await _children_first()
+    questions = [f"SELECT '{table}' AS name WHERE EXISTS (SELECT FROM {table})" for table in order]
+    filled = {row["name"] for row in await database.fetch(" UNION ALL ".join(questions))}
+    try:
+        async with database.transaction():
+            for table in order:
+                if table in filled:
+                    await database.execute(f"DELETE FROM {table}")
+    except asyncpg.PostgresError:
+        await database.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
     await database.execute("DELETE FROM roles WHERE NOT built_in")
+
+
+async def _children_first() -> list[str]:
+    """Return the tables, each before those that it refers to."""
+    if not _order:
+        tables = await database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
+        references = await database.fetch(
+            "SELECT conrelid::regclass::text AS child, confrelid::regclass::text AS parent "
+            "FROM pg_constraint WHERE contype = 'f' AND conrelid <> confrelid"
+        )
+        parents: dict[str, set[str]] = {table["tablename"]: set() for table in tables}
+        for reference in references:
+            parents[reference["child"]].add(reference["parent"])
+        parents_first = list(TopologicalSorter(parents).static_order())
+        _order.extend(table for table in reversed(parents_first) if table not in KEPT)
+    return _order
 
 
 async def _make_template(maintenance: asyncpg.Connection) -> None:
