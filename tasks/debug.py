@@ -90,10 +90,12 @@ class ExecutionDataParams(Params, frozen=True, kw_only=True):
 )
 def debug_log(params: DebugLogParams) -> Result:
     """Note a message and a value in the log and the result, for each device where it runs per device."""
-    if params.pause_execution and resumed_with(context.current().parked) is not None:
-        return outcome({"message": params.message, "value": params.value})
-    outputs: dict[str, Any] = write(params.level, params.message, params.value)
-    return await_resume(None) if params.pause_execution else outcome(outputs)
+    parked = context.current().parked
+    if parked is None:
+        write(params.level, params.message, params.value)
+    if params.pause_execution and resumed_with(parked) is None:
+        return await_resume(None)
+    return outcome({"message": params.message, "value": params.value})
 
 
 @debug_node(
