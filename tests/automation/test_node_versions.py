@@ -15,7 +15,7 @@ from tests.support.working import NODES, make_workflow, results, run
 CATALOGUE = build_catalog(NODES)
 
 
-class Nothing(Params):
+class Nothing(Params, frozen=True, kw_only=True):
     """No parameters."""
 
 
