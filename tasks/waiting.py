@@ -27,7 +27,7 @@ class WaitParams(Params, frozen=True, kw_only=True):
     condition: Annotated[Expression, Meta(description="What is waited for, evaluated afresh each time.")] = None
     poll_s: Annotated[float, Meta(ge=1, le=3600, description="Seconds between two looks at the condition.")] = 5.0
     timeout: Annotated[
-        float, Meta(gt=0, le=LONGEST_S, description="Seconds after which a condition that never held is a failure.")
+        float, Meta(ge=0.1, le=LONGEST_S, description="Seconds after which a condition that never held is a failure.")
     ] = 300.0
 
 
@@ -38,14 +38,18 @@ class FlowWaitParams(Params, frozen=True, kw_only=True):
         Literal["fixed", "until_time", "webhook"],
         Meta(description="fixed: a duration; until_time: a point in time; webhook: until somebody resumes it."),
     ] = "fixed"
-    duration: Annotated[float, Meta(ge=0, description="How long to wait, in duration_unit.")] = 5.0
-    duration_unit: Literal["milliseconds", "seconds", "minutes", "hours"] = "seconds"
+    duration: Annotated[
+        float, Meta(ge=0, le=LONGEST_S * 1000, description="How long to wait, in duration_unit; 30 days at most.")
+    ] = 5.0
+    duration_unit: Annotated[
+        Literal["milliseconds", "seconds", "minutes", "hours"], Meta(description="What duration is counted in.")
+    ] = "seconds"
     resume_time: Annotated[
         datetime | None, Meta(description="For until_time: when to go on; without a zone it is UTC.")
     ] = None
     timeout: Annotated[
         float,
-        Meta(gt=0, le=LONGEST_S, description="For webhook: seconds after which it is a failure that nobody came."),
+        Meta(ge=0.1, le=LONGEST_S, description="For webhook: seconds after which it is a failure that nobody came."),
     ] = 86_400.0
 
 
