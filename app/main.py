@@ -9,6 +9,7 @@ from litestar.config.cors import CORSConfig
 from app import __version__
 from app.automation.executions import routes as executions_routes
 from app.automation.executions.approvals import routes as approvals_routes
+from app.automation.executions.resuming import routes as resuming_routes
 from app.automation.executions.starts import routes as starts_routes
 from app.automation.workflows import routes as workflows_routes
 from app.core import database, migrations
@@ -41,6 +42,7 @@ ROUTES = [
     *workflows_routes.ROUTES,
     *executions_routes.ROUTES,
     *approvals_routes.ROUTES,
+    *resuming_routes.ROUTES,
     *data_tables_routes.ROUTES,
     *starts_routes.ROUTES,
     *system_routes.ROUTES,

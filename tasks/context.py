@@ -91,6 +91,8 @@ class NodeContext:
     """Returns the keys of the hosts that came to this once node."""
     preview: Callable[[], Mapping[str, Any]] = dict
     """Returns what the changing nodes behind this once node would be given, host by host."""
+    failures: Sequence[Mapping[str, Any]] = ()
+    """What an error trigger runs for: ``node_id``, ``host``, ``class`` and ``message`` of each failure."""
     iteration: str = ""
     """The rounds of the loops around, such as ``outer:0.inner:2``."""
     parked: Parked | None = None

@@ -12,12 +12,16 @@ from tasks.errors import NodeError
 from tasks.families import debug_node
 from tasks.messages import Level, write
 from tasks.node import Expression, Handle, Params, node, outcome
+from tasks.parking import await_resume, resumed_with
 from tasks.patterns import shown
 
 Fact = Literal[
     "execution_id", "workflow_id", "workflow_name", "workflow_version", "started_at", "started_by", "dry_run",
     "current_node", "host", "trigger",
 ]  # fmt: skip
+
+Pause = Annotated[bool, Meta(description="Wait here until somebody resumes it with POST …/resume/{node_id}.")]
+PAUSES = "pause_execution"
 
 
 class DebugLogParams(Params, frozen=True, kw_only=True):
@@ -26,6 +30,7 @@ class DebugLogParams(Params, frozen=True, kw_only=True):
     level: Annotated[Level, Meta(description="How loud the message is.")] = "info"
     message: Annotated[str, Meta(max_length=10_000, description="What to write to the log.")] = "Debug point reached"
     value: Annotated[Expression, Meta(description="A value to note beside the message.")] = None
+    pause_execution: Pause = False
 
 
 class DataDebugParams(Params, frozen=True, kw_only=True):
@@ -37,6 +42,7 @@ class DataDebugParams(Params, frozen=True, kw_only=True):
     )
     level: Annotated[Level, Meta(description="How loud the message is.")] = "info"
     log_to_console: Annotated[bool, Meta(description="Write the value to the log, and not only to the result.")] = True
+    pause_execution: Pause = False
 
 
 class CommentParams(Params, frozen=True, kw_only=True):
@@ -80,11 +86,16 @@ class ExecutionDataParams(Params, frozen=True, kw_only=True):
     color="#64748b",
     inputs=(Handle("input"),),
     outputs=(Handle("message", "string", "The message."), Handle("value", "any", "The value beside it.")),
+    parks=PAUSES,
 )
 def debug_log(params: DebugLogParams) -> Result:
     """Note a message and a value in the log and the result, for each device where it runs per device."""
-    outputs: dict[str, Any] = write(params.level, params.message, params.value)
-    return outcome(outputs)
+    parked = context.current().parked
+    if parked is None:
+        write(params.level, params.message, params.value)
+    if params.pause_execution and resumed_with(parked) is None:
+        return await_resume(None)
+    return outcome({"message": params.message, "value": params.value})
 
 
 @debug_node(
@@ -93,11 +104,15 @@ def debug_log(params: DebugLogParams) -> Result:
     icon="bug-play",
     inputs=(Handle("data"),),
     outputs=(Handle("data", "any", "The value that came in."), Handle("label", "string", "The place.")),
+    parks=PAUSES,
 )
 def data_debug(params: DataDebugParams) -> Result:
     """Show a value in the log and hand it on unchanged."""
-    if params.log_to_console:
+    parked = context.current().parked
+    if params.log_to_console and parked is None:
         write(params.level, params.label, params.data)
+    if params.pause_execution and resumed_with(parked) is None:
+        return await_resume(None)
     return outcome({"data": params.data, "label": params.label})
 
 

@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from msgspec import Meta
 from nornir.core.task import Result
 
+from tasks import context
 from tasks.errors import NodeError
 from tasks.families import flow_node
 from tasks.logic import DEFAULT, MOST_CASES
 from tasks.messages import Level, write
-from tasks.node import Expression, Handle, Params, outcome
+from tasks.node import Expression, Handle, Params, node, outcome
 from tasks.rules import Rule, fits
 
 OUTPUT = "output_"
@@ -33,6 +34,19 @@ class StopParams(Params, frozen=True, kw_only=True):
         Literal["error", "warning", "info"],
         Meta(description="error: the node fails; warning and info: it succeeds, and the message goes to the log."),
     ] = "error"
+
+
+class ErrorTriggerParams(Params, frozen=True, kw_only=True):
+    """Whose failures it waits for, and whether they count after that."""
+
+    error_source: Annotated[
+        Literal["any", "specific"],
+        Meta(description="any: every node's whose failure nothing else handles; specific: that of one node."),
+    ] = "any"
+    source_node_id: Annotated[str, Meta(max_length=128, description="specific: the id of the node.")] = ""
+    continue_workflow: Annotated[
+        bool, Meta(description="The failures count as handled; else they count, and the branch runs all the same.")
+    ] = True
 
 
 class SwitchRule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,6 +92,35 @@ def flow_stop(params: StopParams) -> Result:
         raise NodeError("validation", params.error_message)
     write(STOP_LEVELS[params.error_type], params.error_message, None)
     return outcome({"message": params.error_message})
+
+
+@node(
+    "flow:error-trigger",
+    name="Error Trigger",
+    category="Flow",
+    package="flow-control",
+    scope="follow",
+    icon="siren",
+    color="#7c3aed",
+    outputs=(
+        Handle("error", "object", "The first failure: class, message, node_id, and host where it was on one."),
+        Handle("errors", "array", "All the failures that it runs for, which are several where it runs once."),
+    ),
+)
+def flow_error_trigger(params: ErrorTriggerParams) -> Result:
+    """Begin a branch when a node has failed and nothing else handles it; no edge leads here.
+
+    It runs once the node's retries are spent: on each device on which a device node failed, and once where only once
+    nodes are watched, or where it is told to run once. Watching both it runs per device, after a failed once node on
+    the devices that had come to it. A node with a failure edge, or that goes on with on_error continue, handles its
+    failures itself. After on_error fail, and where the effect of a change is unknown, the branch runs, and the failure
+    counts whatever continue_workflow says. A node in a loop is watched only by an error trigger for that very node,
+    whose branch lies in the loop; one for any node waits for the failure of the loop. Where the workflow's settings
+    stop the execution after a failure, a branch in a later stage no longer begins.
+    """
+    del params
+    failures = context.current().failures
+    return outcome({"error": failures[0] if failures else None, "errors": list(failures)})
 
 
 @flow_node(

@@ -14,6 +14,7 @@ from tasks.errors import BadNodeType
 Scope = Literal["device", "once", "follow"]
 HandleType = Literal["trigger", "any", "string", "number", "boolean", "object", "array", "records"]
 F = TypeVar("F", bound=Callable[..., Any])
+Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
 Expression = Annotated[
     Any,
@@ -72,6 +73,10 @@ class NodeType:
     params: type[Params]
     function: Callable[..., Any] = field(repr=False)
     version: int = 1
+    migrations: Mapping[int, Migration] = field(default_factory=dict, repr=False)
+    """By version: what makes parameters written for it those of the next one; a copy of them is handed in."""
+    outdated: str = ""
+    """What to change in a workflow by hand, where no migration leads on from the version it was written for."""
     package: str = "core"
     icon: str = "circle"
     color: str = "#64748b"
@@ -97,13 +102,20 @@ class NodeType:
     """Where its parameter ``mode`` is ``first``, a node runs as soon as one edge to it is taken."""
     only_steers: bool = False
     """A once node that touches nothing outside, so that it runs for real in a test too."""
-    parks: bool = False
-    """The function may return ``tasks.parking.park(…)``: it is called again later, and no worker is held meanwhile."""
+    parks: bool | str = False
+    """The function may return ``tasks.parking.park(…)``: it is called again later, and no worker is held meanwhile.
+
+    The name of a parameter: it may where that one is set.
+    """
     open_triggers: str | None = None
     """A prefix of further trigger handles that the parameters decide on, such as ``case_``: one for each entry of
     ``cases``, or ``branches`` of them. Where the function names none of them, all are taken."""
     aliases: tuple[str, ...] = ()
     """Further ids under which a workflow may name this type."""
+
+    def may_park(self, parameters: Mapping[str, Any]) -> bool:
+        """Say whether a node of this type may be parked, with these parameters as they are written."""
+        return parameters.get(self.parks, False) is not False if isinstance(self.parks, str) else self.parks
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema 2020-12 of the parameters."""
@@ -135,7 +147,7 @@ def node(
         if ":" not in id or id != id.lower():
             raise BadNodeType(f"{id!r} is no node id; it reads family:verb in lower case, for example ssh:command.")
         declared = _naming_its_host(function) if scope == "device" else function
-        declared.__node__ = NodeType(  # type: ignore[attr-defined]
+        node_type = NodeType(
             id=id,
             name=name,
             description=described.split("\n\n", 1)[0].replace("\n", " "),
@@ -145,6 +157,8 @@ def node(
             function=declared,
             **more,
         )
+        _require_way_on(node_type)
+        declared.__node__ = node_type  # type: ignore[attr-defined]
         return declared
 
     return declare
@@ -169,6 +183,23 @@ def outcome(
         exception=exception,
         branch=branch,
     )
+
+
+def _require_way_on(node_type: NodeType) -> None:
+    """Refuse a newer version that leaves the workflows of older ones without a migration and without a word."""
+    older = range(1, node_type.version)
+    strange = sorted(set(node_type.migrations) - set(older))
+    if strange:
+        raise BadNodeType(
+            f"{node_type.id}: a migration begins at version {strange[0]}; this is version {node_type.version}, "
+            "and its migrations begin at those before it."
+        )
+    without = [version for version in older if version not in node_type.migrations]
+    if without and not node_type.outdated:
+        raise BadNodeType(
+            f"{node_type.id}: nothing leads from version {without[0]} to the next one. Give migrations={{{without[0]}: "
+            "function}, or say in outdated what to change by hand."
+        )
 
 
 def _naming_its_host(function: F) -> F:

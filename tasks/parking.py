@@ -7,6 +7,9 @@ from typing import Any
 
 from nornir.core.task import Result
 
+AWAITS_RESUME, RESUMED_WITH = "awaits_resume", "resumed_with"
+"""In a parked node's body: that it waits to be resumed, and the data that it was resumed with."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Park:
@@ -27,6 +30,16 @@ class Parked:
 def park(due_at: datetime | None, body: Mapping[str, Any] | None = None) -> Result:
     """Return what tells the engine to run the node again later; only a node type that ``parks`` may."""
     return Result(host=None, park=Park(due_at=due_at, body=dict(body or {})))
+
+
+def await_resume(due_at: datetime | None) -> Result:
+    """Return what parks a node until somebody resumes it, or until a time."""
+    return park(due_at, {AWAITS_RESUME: True})
+
+
+def resumed_with(parked: Parked | None) -> Mapping[str, Any] | None:
+    """Return the data that a parked node was resumed with, or None while nobody has."""
+    return None if parked is None else parked.body.get(RESUMED_WITH)
 
 
 def now() -> datetime:

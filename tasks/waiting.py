@@ -9,7 +9,7 @@ from nornir.core.task import Result
 from tasks import context
 from tasks.errors import NodeError
 from tasks.node import Expression, Handle, Params, node, outcome
-from tasks.parking import Parked, now, park
+from tasks.parking import Parked, await_resume, now, park, resumed_with
 
 UNITS_S = {"milliseconds": 0.001, "seconds": 1.0, "minutes": 60.0, "hours": 3600.0}
 LONGEST_S = 30 * 86_400.0
@@ -27,25 +27,30 @@ class WaitParams(Params, frozen=True, kw_only=True):
     condition: Annotated[Expression, Meta(description="What is waited for, evaluated afresh each time.")] = None
     poll_s: Annotated[float, Meta(ge=1, le=3600, description="Seconds between two looks at the condition.")] = 5.0
     timeout: Annotated[
-        float, Meta(ge=0, le=LONGEST_S, description="Seconds after which a condition that never held is a failure.")
+        float, Meta(ge=0.1, le=LONGEST_S, description="Seconds after which a condition that never held is a failure.")
     ] = 300.0
 
 
 class FlowWaitParams(Params, frozen=True, kw_only=True):
-    """How long to wait, or until when."""
+    """How long to wait, until when, or for whom."""
 
     wait_type: Annotated[
-        Literal["fixed", "until_time"], Meta(description="fixed: a duration; until_time: a point in time.")
+        Literal["fixed", "until_time", "webhook"],
+        Meta(description="fixed: a duration; until_time: a point in time; webhook: until somebody resumes it."),
     ] = "fixed"
     duration: Annotated[
         float, Meta(ge=0, le=LONGEST_S * 1000, description="How long to wait, in duration_unit; 30 days at most.")
     ] = 5.0
     duration_unit: Annotated[
-        Literal["milliseconds", "seconds", "minutes", "hours"], Meta(description="What duration counts.")
+        Literal["milliseconds", "seconds", "minutes", "hours"], Meta(description="What duration is counted in.")
     ] = "seconds"
     resume_time: Annotated[
         datetime | None, Meta(description="For until_time: when to go on; without a zone it is UTC.")
     ] = None
+    timeout: Annotated[
+        float,
+        Meta(ge=0.1, le=LONGEST_S, description="For webhook: seconds after which it is a failure that nobody came."),
+    ] = 86_400.0
 
 
 class DelayParams(Params, frozen=True, kw_only=True):
@@ -85,11 +90,16 @@ def logic_wait(params: WaitParams) -> Result:
     scope="follow",
     icon="clock",
     color="#0891b2",
-    outputs=(WAITED,),
+    outputs=(WAITED, Handle("data", "object", "For webhook: what it was resumed with.")),
     parks=True,
 )
 def flow_wait(params: FlowWaitParams) -> Result:
-    """Wait for a duration, or until a point in time; one that has passed is not waited for."""
+    """Wait for a duration, until a point in time, or until somebody resumes it with POST …/resume/{node_id}.
+
+    A time that has passed is not waited for. In device scope every device waits by itself, and all or one are resumed.
+    """
+    if params.wait_type == "webhook":
+        return _until_resumed(params.timeout)
     if params.wait_type == "until_time":
         if params.resume_time is None:
             raise NodeError("validation", "resume_time is missing: say until when to wait.")
@@ -114,6 +124,16 @@ def flow_wait(params: FlowWaitParams) -> Result:
 def flow_delay(params: DelayParams) -> Result:
     """Wait for some seconds."""
     return _until(_since() + timedelta(seconds=params.delay_seconds))
+
+
+def _until_resumed(timeout_s: float) -> Result:
+    data = resumed_with(context.current().parked)
+    if data is not None:
+        return outcome({"data": data, "waited_s": _waited_s(_since())})
+    give_up_at = _since() + timedelta(seconds=timeout_s)
+    if now() >= give_up_at:
+        raise NodeError("timeout", f"Nobody resumed it within {timeout_s:g} s.")
+    return await_resume(give_up_at)
 
 
 def _until(due_at: datetime) -> Result:

@@ -33,6 +33,7 @@ OURS = {
     "file:write",
     "flow:approval",
     "flow:delay",
+    "flow:error-trigger",
     "flow:noop",
     "flow:stop",
     "flow:subworkflow",

@@ -108,6 +108,12 @@ class Api:
         """Change something."""
         return self._answer("PATCH", path, json=body)["data"]
 
+    def delete(self, path: str) -> None:
+        """Delete something."""
+        response = self._response("DELETE", path)
+        if not response.is_success:
+            opened(response)
+
     def entries(self, path: str, *, at_most: int | None = None, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield the entries of a list, page after page."""
         left, cursor = at_most, None

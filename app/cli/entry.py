@@ -23,7 +23,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "logout": ("logout", "End the session that login keeps."),
     "devices": ("devices", "List, show and import devices."),
     "workflow": ("workflow", "Validate, test, import, export and run workflows."),
-    "executions": ("executions", "List, show, follow, export and cancel executions."),
+    "executions": (
+        "executions",
+        "List, show, follow, rerun, decide, resume, compare, export, cancel and delete executions.",
+    ),
     "nodes": ("nodes", "List and show the node types workflows are made of."),
 }
 """Each command with its module in app.cli.commands, and what `--help` says of it without importing that."""

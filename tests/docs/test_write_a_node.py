@@ -42,7 +42,7 @@ def nodes(folder: Path) -> Catalog:
 
 
 def test_every_example_is_a_node_type_of_its_own(nodes: Catalog) -> None:
-    assert set(nodes) == {"acme:ticket", "acme:uptime", "acme:parity", "acme:location"}
+    assert set(nodes) == {"acme:ticket", "acme:uptime", "acme:parity", "acme:location", "acme:pause"}
     assert [Path(problem.source).name for problem in nodes.problems] == [_block_of("WaitParams")]
 
 
@@ -54,6 +54,11 @@ def test_the_first_example_is_as_short_as_promised() -> None:
 def test_the_first_example_describes_its_parameters(nodes: Catalog) -> None:
     assert nodes["acme:uptime"].schema()["properties"] == {"timeout": {"type": "integer", "default": 10}}
     assert nodes["acme:uptime"].description == "Read how long a Cisco device has been up."
+
+
+def test_the_example_of_a_newer_version_migrates_what_was_written_for_the_first(nodes: Catalog) -> None:
+    migrate = nodes["acme:pause"].migrations[1]
+    assert (migrate({"minutes": 2}), migrate({})) == ({"seconds": 120}, {})
 
 
 def test_the_script_runs_the_example_without_the_service(folder: Path) -> None:

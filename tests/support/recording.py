@@ -51,6 +51,14 @@ async def add_host(execution_id: UUID, name: str, *, status: str = "success") ->
     await _insert("execution_hosts", {"id": uuid7(), **values})
 
 
+async def add_node(execution_id: UUID, node_id: str) -> None:
+    """Insert a device node of an execution, behind a trigger."""
+    counts = dict.fromkeys(("succeeded", "failed", "skipped", "unknown", "cancelled", "handled"), 0)
+    for position, (one, node_type) in enumerate((("start", "trigger:manual"), (node_id, "lab:read"))):
+        named = {"execution": execution_id, "node_id": one, "node_type": node_type, "position": position}
+        await _insert("node_executions", {"id": uuid7(), **named, "scope": "device", **counts})
+
+
 async def add_result(
     execution_id: UUID, node_id: str = "a", host: str = "r1", *, found: Mapping[str, Any] | None = None, **more: Any
 ) -> UUID:

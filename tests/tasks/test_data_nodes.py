@@ -98,6 +98,12 @@ def test_what_does_not_hold_fails_with_its_message(value: Any) -> None:
     assert raised.value.error_class == "validation"
 
 
+def test_what_need_not_stop_goes_on_by_fail() -> None:
+    told = check_assert(AssertParams(condition=0, stop_on_fail=False))
+    assert (told.branch, told.failed, told.result) == ("fail", False, {"value": 0})  # type: ignore[attr-defined]
+    assert check_assert(AssertParams(condition=1, stop_on_fail=False)).branch == "success"  # type: ignore[attr-defined]
+
+
 def test_a_long_value_is_shown_in_short() -> None:
     with pytest.raises(NodeError) as raised:
         data_transform(TransformParams(transform_type="map", expression="x" * 500))

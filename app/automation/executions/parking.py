@@ -17,6 +17,7 @@ from app.automation.executions.records import ONCE, iteration_of
 from app.automation.workflows.graph import Plan
 from app.core import database
 from app.core.clock import uuid7
+from tasks.parking import RESUMED_WITH
 
 DUE_EXECUTIONS = 200
 """How many executions one round of waking looks after."""
@@ -127,7 +128,7 @@ async def _wake_now(execution_id: UUID, host: ParkedHost) -> None:
 
 
 async def _insert(execution_id: UUID, stage_run: UUID, hosts: Sequence[ParkedHost]) -> None:
-    """Write down who waits, and tell of those that did not wait before."""
+    """Write down who waits, and tell of those that did not wait before; what was resumed meanwhile is due at once."""
     rows = await database.fetch(
         """
         INSERT INTO parkings (id, execution, stage_run, node_id, host_key, iteration, status, since, due_at, body)
@@ -135,7 +136,9 @@ async def _insert(execution_id: UUID, stage_run: UUID, hosts: Sequence[ParkedHos
         FROM unnest($1::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::text[])
             AS new(id, node_id, host_key, iteration, due_at, body)
         ON CONFLICT ON CONSTRAINT parkings_once_uq DO UPDATE
-            SET status = 'parked', due_at = excluded.due_at, body = excluded.body
+            SET status = 'parked',
+                due_at = CASE WHEN parkings.body ? $9 THEN now() ELSE excluded.due_at END,
+                body = CASE WHEN parkings.body ? $9 THEN parkings.body ELSE excluded.body END
         RETURNING node_id, host_key, iteration, xmax = 0 AS fresh
         """,
         [uuid7() for _ in hosts],
@@ -146,6 +149,7 @@ async def _insert(execution_id: UUID, stage_run: UUID, hosts: Sequence[ParkedHos
         [host.iteration for host in hosts],
         [host.due_at for host in hosts],
         [msgspec.json.encode(host.body).decode() for host in hosts],
+        RESUMED_WITH,
     )
     fresh = {(row["node_id"], row["host_key"], row["iteration"]) for row in rows if row["fresh"]}
     told = [host for host in hosts if (host.node_id, host.host_key, host.iteration) in fresh]

@@ -10,6 +10,8 @@ from app.automation.workflows.parameters import referred
 from app.automation.workflows.validation import node_names
 from app.core.clock import now
 
+FAILURES = "failures"
+"""What an error trigger runs for: handed to its function, and in sight of no expression, since it is no name of one."""
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -33,8 +35,14 @@ def referenced_nodes(course: Course, node_ids: Sequence[str]) -> set[str]:
         if (name := reference.node or reference.name) in names
     }
     for node_id in node_ids:
-        wanted |= {edge.source for edge in course.definition.incoming(node_id) if edge.source_handle}
+        incoming = course.definition.incoming(node_id)
+        wanted |= {edge.source for edge in incoming if edge.source_handle and not edge.watch}
     return wanted | {node_id for node_id in course.plan.scopes if course.type_of(node_id).sets_variables}
+
+
+def watched_nodes(course: Course, node_ids: Sequence[str]) -> set[str]:
+    """Return the nodes whose failures some error triggers among these watch."""
+    return {edge.source for node_id in node_ids for edge in course.definition.incoming(node_id) if edge.watch}
 
 
 def node_view(status: str, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -76,9 +84,22 @@ def scope_of(
         "workflow": background.workflow,
         "execution": background.execution,
         "settings": {},
+        **({FAILURES: failures_of(walk, node_id, views)} if watched_nodes(course, [node_id]) else {}),
         "now": present,
         "today": present.date(),
     }
+
+
+def failures_of(walk: Walk, node_id: str, views: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the failures that an error trigger runs for, those of single hosts with their names."""
+    told = []
+    for edge in walk.taken(node_id):
+        view = views.get(edge.source) if edge.watch else None
+        for result in () if view is None else view.get("results", [view]):
+            if result["status"] in {"failed", "unknown"}:
+                where = {"host": result["host"]} if "host" in result else {}
+                told.append({"node_id": edge.source, **(result["error"] or {}), **where})
+    return told
 
 
 def _set_variables(course: Course, views: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,6 +117,8 @@ def _inputs(
     collecting = {handle.name for handle in course.type_of(node_id).inputs if handle.many}
     inputs: dict[str, Any] = {name: [] for name in collecting}
     for edge in walk.taken(node_id):
+        if edge.watch:
+            continue
         view = views.get(edge.source, {})
         outputs = background.trigger if edge.source == course.plan.trigger else view.get("outputs", view)
         if edge.source_handle in outputs:

@@ -49,7 +49,10 @@ class Course:
 
     def parks_in(self, stage: Stage) -> bool:
         """Say whether any node of a stage may be parked: it waits, or it is a loop with stages of its own."""
-        return any(self.type_of(node_id).parks or self.plan.is_staged(node_id) for node_id in stage.nodes)
+        return any(
+            self.type_of(node_id).may_park(self.node(node_id).parameters) or self.plan.is_staged(node_id)
+            for node_id in stage.nodes
+        )
 
     @cached_property
     def has_own_targets(self) -> bool:
@@ -86,12 +89,19 @@ class Course:
             case "continue":
                 return True
             case "failure_edge":
-                return any(edge.source_handle == "failure" for edge in self.definition.outgoing(node_id))
+                outgoing = self.definition.outgoing(node_id)
+                return any(edge.source_handle == "failure" and edge.watch != "noting" for edge in outgoing)
             case _:
                 return False
 
     def fires(self, edge: Edge, state: NodeState) -> bool:
         """Say whether a node that ended so takes an edge of its."""
+        if edge.watch:
+            return state.status in {"failed", "unknown"}
+        return self._takes(edge, state)
+
+    def _takes(self, edge: Edge, state: NodeState) -> bool:
+        """Say whether an edge that was drawn is taken."""
         node_type = self.type_of(edge.source)
         handle = edge.source_handle or node_type.triggers[0]
         if state.status == "skipped":

@@ -61,6 +61,8 @@ class Node:
     label: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     options: NodeOptions = field(default_factory=NodeOptions)
+    version: int = 1
+    """The version of the node type that the parameters are written for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +74,8 @@ class Edge:
     target: str
     source_handle: str = ""
     target_handle: str = ""
+    watch: Literal["", "noting", "handling"] = ""
+    """Not drawn: an error trigger watches the source, and only takes note of its failure or handles it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +166,19 @@ def _read_node(place: str, raw: Mapping[str, Any], faults: list[DefinitionFault]
         label=str(body.get("label") or ""),
         parameters=parameters,
         options=_read_options(node_id, body.get("options") or {}, faults),
+        version=_read_version(node_id, body.get("version"), faults),
     )
+
+
+def _read_version(node_id: str, raw: Any, faults: list[DefinitionFault]) -> int:
+    """Return the version that a node says; one that says none was written when there was only the first."""
+    if raw is None:
+        return 1
+    if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 1:
+        return raw
+    message = f"version is {raw!r}; it is the number of the node type's version, such as 1."
+    faults.append(fault("malformed", message, node_id=node_id, field="data.version"))
+    return 1
 
 
 def _read_options(node_id: str, raw: Any, faults: list[DefinitionFault]) -> NodeOptions:

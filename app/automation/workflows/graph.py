@@ -145,7 +145,8 @@ class _Shape:
         """Find the once nodes that may be parked: each is a stage of its own, so that no branch beside it waits too."""
         outer_last = sorted((loop for loop in loops if loop not in staged), key=lambda loop: len(loops[loop]))
         around = {inner: loop for loop in outer_last for inner in loops[loop]}
-        parking = {node_id for node_id in scopes if catalogue[definition.nodes[node_id].type_id].parks}
+        nodes = [definition.nodes[node_id] for node_id in scopes]
+        parking = {node.id for node in nodes if catalogue[node.type_id].may_park(node.parameters)}
         holding = {loop for loop, body in loops.items() if loop in staged or not parking.isdisjoint(body)}
         borders = {node_id for node_id in parking | holding if scopes[node_id] == "once" and node_id not in around}
         return cls(scopes, around, borders)

@@ -9,11 +9,13 @@ import msgspec
 
 from app.automation.workflows import parameters, secrets
 from app.automation.workflows.definition import Definition, DefinitionFault, Edge, Node, fault, read_definition
+from app.automation.workflows.error_triggers import check_error_triggers, is_error_trigger, unfired, with_watches
 from app.automation.workflows.expressions import RESERVED, ExpressionError, Reference, references
 from app.automation.workflows.graph import Catalogue, ancestors, resolve_scopes, topological_order, triggers
 from app.automation.workflows.handles import fits, why_not
 from app.automation.workflows.hints import dead_options
 from app.automation.workflows.loops import check_loops
+from app.automation.workflows.migrating import migrated
 from app.automation.workflows.trigger_nodes import check_triggers
 from tasks.node import Handle, NodeType
 
@@ -36,24 +38,36 @@ class Verdict:
 
 def validate(raw: Any, catalogue: Catalogue, disabled: frozenset[str] = frozenset()) -> Verdict:
     """Check a definition against the catalogue, of which the packages ``disabled`` may not be used."""
-    definition, errors = read_definition(raw)
+    written, errors = read_definition(raw)
+    written, outdated = migrated(written, catalogue)
+    definition = with_watches(written, catalogue)
+    errors += outdated
     known = {node.id: catalogue[node.type_id] for node in definition.nodes.values() if node.type_id in catalogue}
     errors += _unknown_types(definition, catalogue)
     errors += _disabled_packages(definition, known, disabled)
-    errors += [found for node in definition.nodes.values() if node.id in known for found in _node(node, known[node.id])]
-    errors += [found for edge in definition.edges for found in _edge(edge, definition, known)]
+    unreadable = {found["node_id"] for found in outdated}
+    sound = [node for node in written.nodes.values() if node.id in known and node.id not in unreadable]
+    errors += [found for node in sound for found in _node(node, known[node.id])]
+    errors += [found for edge in written.edges for found in _edge(edge, written, known)]
     errors += _triggers(definition, catalogue)
     errors += check_triggers(definition, catalogue)
+    errors += check_error_triggers(written, catalogue)
     order, cyclic = topological_order(definition)
     if cyclic:
         message = (
             f"These nodes wait for each other: {', '.join(cyclic)}. Repeat with a loop node, not with an edge back."
         )
         errors.append(fault("cycle", message, node_id=cyclic[0], field="edges"))
-    elif len(known) == len(definition.nodes):
+    elif len(known) == len(definition.nodes) and not outdated:
         errors += _references(definition, order, catalogue)
-    warnings = [*_warnings(definition, catalogue), *dead_options(definition, catalogue)]
+    warnings = [*_warnings(definition, catalogue), *unfired(definition, catalogue), *dead_options(written, catalogue)]
     return Verdict(definition, errors, warnings)
+
+
+def as_it_runs(raw: Any, catalogue: Catalogue) -> Definition:
+    """Read a definition that was valid when it was started, with what is implied in it and nobody wrote."""
+    written, _ = read_definition(raw)
+    return with_watches(migrated(written, catalogue)[0], catalogue)
 
 
 def _unknown_types(definition: Definition, catalogue: Catalogue) -> Iterator[DefinitionFault]:
@@ -205,7 +219,10 @@ def _warnings(definition: Definition, catalogue: Catalogue) -> list[DefinitionFa
     found = [
         fault("unconnected", "No edge leads to this node; it will not run.", node_id=node.id, field="edges")
         for node in definition.nodes.values()
-        if node.type_id in catalogue and not catalogue[node.type_id].is_trigger and not definition.incoming(node.id)
+        if node.type_id in catalogue
+        and not catalogue[node.type_id].is_trigger
+        and not is_error_trigger(node, catalogue)
+        and not definition.incoming(node.id)
     ]
     started = triggers(definition, catalogue)
     if len(started) > 1:

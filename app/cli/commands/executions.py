@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import click
 
 from app.cli.client import READ_S, given, open_api
+from app.cli.commands.execution_acts import COMMANDS
 from app.cli.following import EXECUTIONS
 from app.cli.outcomes import code_of, print_nodes, print_outcome, print_outcome_json, read_devices, see_through
 from app.cli.output import json_option, moment, print_json, print_table, say
@@ -19,7 +20,11 @@ FORMATS = ("csv", "json", "jsonl")
 
 @click.group()
 def executions() -> None:
-    """List, show, follow, export and cancel executions."""
+    """List, show, follow, rerun, decide, resume, compare, export, cancel and delete executions."""
+
+
+for command in COMMANDS:
+    executions.add_command(command)
 
 
 @executions.command("list")

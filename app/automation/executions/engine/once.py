@@ -23,7 +23,7 @@ def walk_once(performance: Performance, stage: Stage, ground: Ground, intents: S
     performance = replace(performance, reached=foresight.reached, preview=foresight.preview)
     course = performance.course
     behind = [course.plan.trigger, *course.plan.scopes]
-    wanted = scope.referenced_nodes(course, stage.nodes)
+    wanted, watched = scope.referenced_nodes(course, stage.nodes), scope.watched_nodes(course, stage.nodes)
     execution_id, load = performance.claim.execution_id, records.load
     load_all = partial(
         load,
@@ -40,7 +40,7 @@ def walk_once(performance: Performance, stage: Stage, ground: Ground, intents: S
         performance=performance,
         place=ground.place(),
         walk=Walk(course, ground.states(rows)),
-        views={**ground.views(course, own), **_fleet_views(performance, rows, wanted)},
+        views={**ground.views(course, own), **_fleet_views(performance, rows, wanted | watched)},
         lost=lost_changes(intents, ONCE),
         rounds=rounds_of(own),
         round_names=ground.names(),

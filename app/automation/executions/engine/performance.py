@@ -20,7 +20,7 @@ from app.automation.executions.masks import Masker
 from app.automation.executions.mocks import Mocks
 from app.automation.executions.recorder import Recorder
 from app.automation.executions.records import Place
-from app.automation.executions.scope import Background
+from app.automation.executions.scope import FAILURES, Background
 from app.automation.executions.walk import Course
 from app.automation.workflows import parameters
 from app.core.access import Principal
@@ -165,6 +165,10 @@ class Performance:
     def _refuse_if_hopeless(self, node_id: str, node_type: NodeType) -> None:
         if self.given_up:
             raise NodeError("worker_lost", "Several workers died over this; it is not tried again.")
+        version = self.course.node(node_id).version
+        if version != node_type.version:
+            message = f"The execution began with version {version} of {node_type.id}; this worker has another one,"
+            raise NodeError("unsupported", f"{message} {node_type.version}. Correct the workflow, and start it again.")
         if self._is_dry(node_id) and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
             raise NodeError("unsupported", f"{node_type.id} cannot say what it would do, so a dry run refuses it.")
 
@@ -186,6 +190,7 @@ class Performance:
             iteration=place.iteration,
             reached=partial(self.reached, node_id),
             preview=partial(self.preview, node_id),
+            failures=[{"host": place.name or None, **failure} for failure in scope.get(FAILURES, ())],
             parked=self.parked.get((node_id, place.key, place.iteration)),
             before_change=partial(self._intend, node_id, place),
             outbound_allow=self.outbound_allow,

@@ -23,8 +23,8 @@ from app.automation.executions.mocks import read_mocks
 from app.automation.executions.recorder import Recorder
 from app.automation.executions.scope import Background
 from app.automation.executions.walk import Course
-from app.automation.workflows.definition import read_definition
 from app.automation.workflows.graph import Plan, Stage
+from app.automation.workflows.validation import as_it_runs
 from app.core import database
 from app.core.access import Principal
 from app.core.database import DatabaseThread, patiently
@@ -165,7 +165,7 @@ async def _load(claim: Claim) -> ShardWork:
     )
     if execution is None or shard is None:
         raise LeaseLost
-    definition, _ = read_definition(msgspec.json.decode(execution["definition"]))
+    definition = as_it_runs(msgspec.json.decode(execution["definition"]), runtime.current().catalogue)
     plan: Plan = progress.read_plan(execution["plan"])
     course = Course(definition, plan, runtime.current().catalogue)
     return ShardWork(

@@ -12,9 +12,10 @@ from app.automation.executions.idempotency import Key, Started
 from app.automation.executions.progress import read_plan
 from app.automation.executions.starting import StartRequest
 from app.automation.executions.starts.schemas import RerunRequest
-from app.automation.workflows.definition import read_definition
+from app.automation.workflows.definition import Definition
 from app.automation.workflows.graph import Catalogue, Plan
 from app.automation.workflows.loops import reach
+from app.automation.workflows.validation import as_it_runs
 from app.core import database
 from app.core.access import Principal
 from app.core.errors import ConflictError, NotFoundError, ValidationError
@@ -40,7 +41,7 @@ async def rerun(
     """
 
     async def begin() -> UUID:
-        request = await _request(execution_id, given, actor)
+        request = await _request(execution_id, given, catalogue, actor)
         return await starting.begin(request, catalogue, actor, workers)
 
     started = await idempotency.once(key, begin)
@@ -49,7 +50,7 @@ async def rerun(
     return started
 
 
-async def _request(execution_id: UUID, given: RerunRequest, actor: Principal) -> StartRequest:
+async def _request(execution_id: UUID, given: RerunRequest, catalogue: Catalogue, actor: Principal) -> StartRequest:
     old = await _find_ended(execution_id)
     plan = read_plan(old["plan"])
     if plan.has_device_stages:
@@ -70,7 +71,7 @@ async def _request(execution_id: UUID, given: RerunRequest, actor: Principal) ->
         rerun_of=execution_id,
         kind="rerun",
         only=frozenset(row["host_key"] for row in meant),
-        carried=_carried(execution_id, given.from_node, old["definition"], plan),
+        carried=_carried(execution_id, given.from_node, as_it_runs(old["definition"], catalogue), plan),
     )
 
 
@@ -108,7 +109,7 @@ async def _workflow(old: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _carried(execution_id: UUID, from_node: str | None, definition: dict[str, Any], plan: Plan) -> Carried | None:
+def _carried(execution_id: UUID, from_node: str | None, definition: Definition, plan: Plan) -> Carried | None:
     if from_node is None:
         return None
     inner = {node_id for body in plan.loops.values() for node_id in body}
@@ -118,6 +119,5 @@ def _carried(execution_id: UUID, from_node: str | None, definition: dict[str, An
         raise ValidationError.of(
             "from_node", f"{from_node!r} is not one of {known}; nodes in loops run with their loop"
         )
-    read, _ = read_definition(definition)
-    again = reach(read, [from_node])
+    again = reach(definition, [from_node])
     return Carried(source=execution_id, node_ids=[node_id for node_id in plan.scopes if node_id not in again])
