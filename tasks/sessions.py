@@ -4,6 +4,7 @@ A host of the service offers ``logins``; any other Nornir host brings its own us
 """
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +31,8 @@ CONNECTION = "netmiko"
 KEEPER = "opsconductor"
 CREDENTIAL_TYPE = "ssh"
 SSH_PORT = 22
-__all__ = ["close_sessions", "device_type_of", "interrupt", "interrupt_all", "netmiko_session"]
+LOOK_S = 0.1
+__all__ = ["close_sessions", "device_type_of", "interrupt", "interrupt_all", "netmiko_session", "user_of"]
 
 for _noisy in ("paramiko", "netmiko"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)
@@ -84,6 +86,10 @@ class Keeper:
     credential: str | None = None
     opened_at: float = 0.0
     refused: dict[tuple[str, int], str] = field(default_factory=dict)
+    turn: threading.RLock = field(default_factory=threading.RLock)
+    """Held by the branch of a host's walk that uses the session; its other branches wait."""
+    user: str = ""
+    """The node that uses the session, and the round it is in."""
 
     def open(self, *_: Any, **__: Any) -> None:
         """Do nothing: a session is opened by ``netmiko_session``."""
@@ -100,10 +106,15 @@ def netmiko_session(task: Task, *, credential: str | None = None) -> Iterator[Ba
     """Give a session to the task's host: the one its last node left, if that is still good, or a new one.
 
     ``credential`` names the one to log in with; else the host's own logins are tried in order, each once.
-    Whatever goes wrong is a SessionError, and closes the session.
+    Whatever goes wrong is a SessionError, and closes the session. Branches of one host take turns.
     """
     host = task.host
-    connection = _kept(host, credential) or _open(host, task.nornir.config, credential)
+    with _turn(host):
+        connection = _kept(host, credential) or _open(host, task.nornir.config, credential)
+        yield from _lent(host, connection)
+
+
+def _lent(host: Host, connection: BaseConnection) -> Iterator[BaseConnection]:
     try:
         yield connection
     except BROKEN as error:
@@ -116,6 +127,21 @@ def netmiko_session(task: Task, *, credential: str | None = None) -> Iterator[Ba
     except BaseException:
         close_sessions(host)
         raise
+
+
+@contextmanager
+def _turn(host: Host) -> Iterator[None]:
+    """Wait until no other branch uses the host's session."""
+    keeper = _keeper(host)
+    while not keeper.turn.acquire(timeout=LOOK_S):
+        if context.current().cancelled():
+            raise SessionError("cancelled", "Nothing was sent: another branch had the session.")
+    before, keeper.user = keeper.user, user_of(context.current().node_id, context.current().iteration)
+    try:
+        yield
+    finally:
+        keeper.user = before
+        keeper.turn.release()
 
 
 def close_sessions(host: Host) -> None:
@@ -131,11 +157,16 @@ def close_sessions(host: Host) -> None:
         line.close()
 
 
-def interrupt(host: Host, reason: ErrorClass = "timeout") -> None:
-    """Cut a host's session, from another thread; whoever uses it gets an error at once."""
+def interrupt(host: Host, reason: ErrorClass = "timeout", *, user: str | None = None) -> None:
+    """Cut a host's session, from another thread, if the node ``user`` uses it; who does gets an error at once."""
     keeper = host.connections.get(KEEPER)
-    if isinstance(keeper, Keeper) and keeper.line is not None:
+    if isinstance(keeper, Keeper) and keeper.line is not None and user in {None, keeper.user}:
         keeper.line.cut(reason)
+
+
+def user_of(node_id: str, iteration: str) -> str:
+    """Return what a node is known as while it uses a session."""
+    return f"{node_id} {iteration}"
 
 
 def device_type_of(host: Host) -> str:

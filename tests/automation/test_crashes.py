@@ -12,7 +12,7 @@ from redis import Redis
 from app.automation.executions.engine.shard import MAX_ATTEMPTS
 from app.core import database
 from tests.support.graphs import step, workflow
-from tests.support.working import ended, make_devices, results, run, start, table
+from tests.support.working import ended, make_devices, make_workflow, redis_url, results, run, stands, start, table
 
 pytestmark = pytest.mark.usefixtures("work")
 
@@ -149,6 +149,73 @@ async def test_cancelling_ends_even_a_node_that_does_not_listen(admin: httpx.Asy
     assert (execution["counts"]["unknown"], execution["counts"]["succeeded"]) == (1, 1)
     assert sum(execution["nodes"][1]["counts"].values()) == 2
     assert not await database.fetch("SELECT 1 FROM shards WHERE status IN ('queued', 'running')")
+
+
+async def test_what_breaks_off_however_often_it_is_tried_ends_its_execution(admin: httpx.AsyncClient) -> None:
+    definition = workflow(step("w", "flow:delay", delay_seconds=600), edges=("start -> w",))
+    execution = await start(admin, definition)
+    await stands(admin, execution["id"], "waiting")
+    unknown = """jsonb_set(definition, '{nodes,1,data,nodeType}', '"lab:withdrawn"')"""
+    await database.execute(f"UPDATE executions SET definition = {unknown} WHERE id = $1::uuid", execution["id"])
+    await database.execute("UPDATE parkings SET due_at = now() WHERE execution = $1::uuid", execution["id"])
+    execution = await ended(admin, execution["id"])
+    assert (execution["status"], execution["stop_reason"], execution["error"]["class"]) == (
+        "failed", "broken", "internal",
+    )  # fmt: skip
+
+
+async def test_an_error_with_a_nul_in_it_is_recorded(admin: httpx.AsyncClient) -> None:
+    behaviour = "{{ 'raise:a\\x00b' }}"
+    execution = await run(admin, workflow(step("o", "lab:once", default=behaviour), edges=("start -> o",)))
+    assert (execution["status"], execution["error"]["message"]) == ("failed", "ZeroDivisionError: a\ufffdb")
+
+
+async def test_a_worker_killed_after_its_hosts_were_parked_leaves_them_to_others(admin: httpx.AsyncClient) -> None:
+    names = ["r1", "r2"]
+    await make_devices(admin, names)
+    definition = workflow(
+        step("w", "logic:wait", seconds="{{ 2 if host.name == 'r1' else 0 }}", options={"scope": "device"}),
+        step("a", "lab:read", hosts={"r2": "sleep:3"}),
+        step("z", "lab:once", text="{{ nodes.a.succeeded | sort | join(' ') }}"),
+        edges=("start -> w", "w -> a", "a -> z"),
+    )
+    execution = await start(admin, definition, names)
+    while not await database.fetch("SELECT 1 FROM parkings WHERE status = 'parked'"):
+        await anyio.sleep(0.05)
+    os.kill(await owner_of(execution["id"]), signal.SIGKILL)
+    execution = await ended(admin, execution["id"])
+    rows = await results(admin, execution["id"])
+    assert (execution["status"], len(rows)) == ("success", 6)
+    assert next(row for row in rows if row["node_id"] == "z")["outputs"]["text"] == "r1 r2"
+
+
+async def test_a_worker_killed_in_a_round_repeats_no_change_of_it(admin: httpx.AsyncClient, tmp_path: Path) -> None:
+    await make_devices(admin, ["r1"])
+    journal = tmp_path / "journal"
+    definition = workflow(
+        step("l", "logic:loop", items_expression="{{ [0, 1, 2] }}"),
+        step("c", "lab:change", text="c{{ item }}", journal=str(journal)),
+        step("d", "lab:read", default=f"{{{{ 'kill-once:{tmp_path}/mark' if item == 1 else 'ok' }}}}"),
+        step("between", "lab:read", default="sleep:0.3"),
+        edges=("start -> l", "l.each -> c", "c -> between", "between -> d"),
+    )
+    execution = await run(admin, definition, ["r1"])
+    assert execution["status"] == "success", execution["error"]
+    assert journal.read_text() == "r1 c0\nr1 c1\nr1 c2\n"
+    rows = await results(admin, execution["id"], node="d")
+    assert sorted((row["iteration"], row["status"]) for row in rows) == [(f"l:{n}", "success") for n in range(3)]
+
+
+async def test_a_redis_that_forgets_everything_wakes_what_is_parked(admin: httpx.AsyncClient) -> None:
+    await make_workflow(admin, workflow(step("w", "flow:delay", delay_seconds=2), edges=("start -> w",)), "inner")
+    definition = workflow(
+        step("call", "flow:subworkflow", workflow="inner"), step("z", "lab:once"), edges=("start -> call", "call -> z")
+    )
+    execution = await start(admin, definition)
+    await stands(admin, execution["id"], "waiting")
+    with Redis.from_url(redis_url()) as theirs:
+        theirs.flushdb()
+    assert (await ended(admin, execution["id"]))["status"] == "success"
 
 
 async def test_an_ended_execution_cannot_be_cancelled(admin: httpx.AsyncClient) -> None:

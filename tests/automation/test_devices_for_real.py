@@ -120,3 +120,23 @@ async def test_no_secret_is_found_anywhere_but_sealed_in_the_vault(
             assert secret.encode() not in content or place in definitions, f"{secret} is in {place}"
     assert PASSWORD.encode() in places["workflows"]
     assert "audit_entries" in places
+
+
+async def test_branches_of_one_device_take_turns_at_its_session(
+    admin: httpx.AsyncClient, fleet: list[str], work: Path
+) -> None:
+    names = [f"c{number}" for number in range(4)]
+    shows = ["show version", "show ip interface brief"]
+    commands = [step(name, "ssh:command", command=shows[number % 2]) for number, name in enumerate(names)]
+    definition = workflow(
+        step("first", "ssh:command", command="show version"),
+        *commands,
+        edges=("start -> first", *(f"first -> {name}" for name in names)),
+    )
+    execution = await run(admin, definition, ["ios1"])
+    rows = {row["node_id"]: row for row in await results(admin, execution["id"]) if row["device"]}
+    assert {name: rows[name]["error"] for name in names} == dict.fromkeys(names)
+    told = [rows[name]["outputs"]["stdout"] for name in names]
+    assert (told[0], told[1]) == (told[2], told[3])
+    assert "GigabitEthernet0/1" in told[1]
+    assert told[0] != told[1]

@@ -140,3 +140,15 @@ async def test_a_failed_wave_keeps_the_others_from_beginning(admin: httpx.AsyncC
     assert execution["status"] == "failed"
     assert len(journal.read_text().splitlines()) == 2
     assert execution["counts"]["cancelled"] == 4
+
+
+async def test_a_host_on_which_a_call_lives_on_is_no_success(admin: httpx.AsyncClient) -> None:
+    ids = await make_devices(admin, ["r1"])
+    definition = workflow(
+        step("a", "lab:read", default="hang:8", options={"timeout_s": 0.5, "on_error": "continue"}),
+        step("b", "lab:read"),
+        edges=("start -> a", "a -> b"),
+    )
+    execution = await run(admin, definition, ids)
+    assert execution["status"] == "failed"
+    assert {row["node_id"] for row in await results(admin, execution["id"])} == {"start", "a"}

@@ -159,3 +159,30 @@ BAD = {
 def test_a_loop_that_cannot_run_is_refused(kind: str) -> None:
     found = [fault["node_id"] for fault in validate(BAD[kind], CATALOGUE).errors if fault["type"] == kind]
     assert found == [{"empty_loop": "l", "bad_id": "l.1"}.get(kind, "b")]
+
+
+@work
+async def test_what_a_loop_tells_survives_a_wait_in_its_rounds(admin: httpx.AsyncClient) -> None:
+    await make_devices(admin, ["r1"])
+    definition = workflow(
+        step("a", "lab:read"),
+        loop("l", "{{ [1, 2] }}"),
+        step("w", "flow:delay", delay_seconds=0.6),
+        step("say", "lab:read", text="{{ item }}"),
+        step("end", "lab:read", text="{{ l.results | map(attribute='outputs.say.text') | join(' ') }}"),
+        edges=("start -> a", "a -> l", "l.each -> w", "w -> say", "l.done -> end"),
+    )
+    execution = await run(admin, definition, ["r1"])
+    (end,) = await results(admin, execution["id"], node="end")
+    assert (execution["status"], end["outputs"]["text"]) == ("success", "1 2")
+
+
+def test_loops_whose_rounds_would_have_too_long_a_name_are_refused() -> None:
+    outer, inner = "o" * 60, "i" * 60
+    edges = (f"start -> {outer}", f"{outer}.each -> {inner}", f"{inner}.each -> say")
+    definition = workflow(loop(outer, "{{ [1] }}"), loop(inner, "{{ [1] }}"), step("say", "test:once"), edges=edges)
+    assert [(error["node_id"], error["type"]) for error in validate(definition, CATALOGUE).errors] == [
+        (inner, "bad_id")
+    ]
+    shorter = workflow(loop(outer, "{{ [1] }}"), step("say", "test:once"), edges=(edges[0], f"{outer}.each -> say"))
+    assert not validate(shorter, CATALOGUE).errors

@@ -103,3 +103,13 @@ async def test_wrong_targets_of_a_node_are_named(admin: httpx.AsyncClient) -> No
     answer = await admin.post(f"/automation/v1/workflows/{saved.json()['data']['id']}/execute", json={})
     assert answer.status_code == 422
     assert answer.json()["error"]["details"][0]["field"].startswith("a.options.targets")
+
+
+async def test_a_test_is_not_rerun_for_real(admin: httpx.AsyncClient) -> None:
+    await run(admin, workflow())
+    answer = await admin.post("/automation/v1/workflows/test", json={"definition": workflow(), "devices": []})
+    assert answer.status_code in {200, 202}, answer.text
+    execution_id = answer.json()["data"]["execution"]["id"]
+    await ended(admin, execution_id)
+    again = await admin.post(f"/automation/v1/executions/{execution_id}/rerun", json={})
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "EXECUTION_IS_TEST")

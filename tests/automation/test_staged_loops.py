@@ -121,3 +121,16 @@ async def test_a_block_on_devices_is_tried_again_as_a_whole(admin: httpx.AsyncCl
     assert sorted((row["iteration"], row["device"]["name"], row["status"]) for row in rows) == [
         ("r:0", "r1", "success"), ("r:0", "r2", "failed"), ("r:1", "r1", "success"), ("r:1", "r2", "success"),
     ]  # fmt: skip
+
+
+async def test_rounds_do_not_change_what_their_loop_goes_through(admin: httpx.AsyncClient) -> None:
+    ids = await make_devices(admin, ["r1"])
+    definition = workflow(
+        step("l", "logic:loop", items_expression="{{ variables.todo }}"),
+        step("d", "lab:read", text="{{ item }}"),
+        step("s", "data:set-variable", variable_name="todo", value_expression="{{ [] }}", options={"scope": "once"}),
+        edges=("start -> l", "l.each -> d", "d -> s"),
+    )
+    execution = await run(admin, definition, ids, variables={"todo": ["x", "y"]})
+    assert execution["status"] == "success", execution["error"]
+    assert sorted(row["outputs"]["text"] for row in await results(admin, execution["id"], node="d")) == ["x", "y"]

@@ -29,52 +29,66 @@ async def start_child(
     host_keys: Sequence[str],
     targets: Mapping[str, Any] | None,
     variables: Mapping[str, Any],
+    dry_run: bool,
     workers: int,
 ) -> UUID:
     """Start a workflow (by id or name) as a step of an execution, once, and return the child's id.
 
-    It acts for who started the parent, with the permissions he holds now. Raises AppError where it cannot be.
+    It acts for who started the parent, with the permissions he holds now. Raises AppError where it cannot be, as when
+    the parent is being stopped: its row is held, so that nobody stops it without seeing the child.
     """
-    found = await database.fetch_one("SELECT id FROM executions WHERE parent = $1 AND parent_node = $2", parent, step)
-    if found is not None:
-        return UUID(str(found["id"]))
+    async with database.transaction():
+        execution = await _hold(parent)
+        found = await database.fetch_one(
+            "SELECT id FROM executions WHERE parent = $1 AND parent_node = $2", parent, step
+        )
+        if found is not None:
+            return UUID(str(found["id"]))
+        workflow = await _find_workflow(wanted)
+        await _refuse_recursion(parent, execution["depth"], workflow)
+        actor = await acting_user(execution["requested_by"])
+        actor.require("automation.workflow.run")
+        if targets is None:
+            hosts = await devices.host_records([UUID(key) for key in host_keys])
+        else:
+            hosts = await device_targets.resolve(targets)
+        request = StartRequest(
+            workflow=workflow,
+            targets={"devices": [host.id for host in hosts]} if targets is None else targets,
+            hosts=hosts,
+            variables=variables,
+            trigger={"execution": str(parent)},
+            kind="workflow",
+            trigger_node=None,
+            dry_run=dry_run,
+            parent=parent,
+            parent_node=step,
+            depth=execution["depth"] + 1,
+        )
+        return await starting.begin(request, catalogue, actor, workers)
+
+
+async def _hold(parent: UUID) -> Mapping[str, Any]:
     execution = await database.fetch_one(
-        "SELECT depth, dry_run, requested_by, workflow_id FROM executions WHERE id = $1", parent
+        "SELECT depth, requested_by, stop_reason FROM executions WHERE id = $1 FOR UPDATE", parent
     )
     if execution is None:
         raise NotFoundError(f"There is no execution {parent}.", code="EXECUTION_NOT_FOUND")
-    workflow = await _find_workflow(wanted)
-    await _refuse_recursion(parent, execution["depth"], workflow)
-    actor = await acting_user(execution["requested_by"])
-    actor.require("automation.workflow.run")
-    if targets is None:
-        hosts = await devices.host_records([UUID(key) for key in host_keys])
-    else:
-        hosts = await device_targets.resolve(targets)
-    request = StartRequest(
-        workflow=workflow,
-        targets={"devices": [host.id for host in hosts]} if targets is None else targets,
-        hosts=hosts,
-        variables=variables,
-        trigger={"execution": str(parent)},
-        kind="workflow",
-        trigger_node=None,
-        dry_run=execution["dry_run"],
-        parent=parent,
-        parent_node=step,
-        depth=execution["depth"] + 1,
-    )
-    return await starting.begin(request, catalogue, actor, workers)
+    if execution["stop_reason"]:
+        raise ConflictError(f"The execution {parent} is being stopped.", code="EXECUTION_STOPPED")
+    return execution
 
 
 async def find_end(execution_id: UUID) -> dict[str, Any] | None:
-    """Return how a child ended, or None while it has not."""
+    """Return how a child ended, or None while it has not; raises NotFoundError for one that was deleted."""
     row = await database.fetch_one(
-        "SELECT status, error, devices_total, succeeded, failed, skipped, unknown, cancelled "
-        "FROM executions WHERE id = $1 AND finished_at IS NOT NULL",
+        "SELECT status, error, devices_total, succeeded, failed, skipped, unknown, cancelled, "
+        "finished_at IS NOT NULL AS ended FROM executions WHERE id = $1",
         execution_id,
     )
     if row is None:
+        raise NotFoundError(f"The execution {execution_id} was deleted.", code="EXECUTION_NOT_FOUND")
+    if not row.pop("ended"):
         return None
     error = msgspec.json.decode(row.pop("error") or "null")
     return {"status": row.pop("status"), "error": error, "counts": row}

@@ -12,6 +12,7 @@ import redis.asyncio as aredis
 from redis import Redis
 from redis.exceptions import RedisError
 
+from app.automation.executions import outputs
 from app.automation.executions.statuses import ENDED
 from app.core import database
 from app.core.clock import uuid7
@@ -49,7 +50,7 @@ async def append(execution_id: UUID, events: Sequence[Event]) -> None:
     await database.execute_many(
         "INSERT INTO execution_events (id, execution, seq, kind, body, at) VALUES ($1, $2, $3, $4, $5, now())",
         [
-            (uuid7(), execution_id, first + index, event.kind, msgspec.json.encode(event.body).decode())
+            (uuid7(), execution_id, first + index, event.kind, outputs.storable(event.body))
             for index, event in enumerate(events)
         ],
     )

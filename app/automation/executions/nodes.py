@@ -9,14 +9,13 @@ from nornir.core.task import Result
 
 from app.automation.executions import children
 from app.automation.executions.engine import runtime
+from app.automation.executions.records import CHILD
 from app.core.database import patiently
-from app.core.errors import AppError
+from app.core.errors import AppError, NotFoundError
 from tasks.context import NodeContext
 from tasks.errors import NodeError
 from tasks.node import Handle, Params, node, outcome
 from tasks.parking import park
-
-CHILD = "execution"
 
 
 class SubworkflowParams(Params, frozen=True, kw_only=True):
@@ -57,7 +56,10 @@ def flow_subworkflow(context: NodeContext, params: SubworkflowParams) -> Result:
     if context.parked is None:
         return park(None, {CHILD: str(_start(context, params))})
     child = UUID(context.parked.body[CHILD])
-    end = context.run(patiently(partial(children.find_end, child)))
+    try:
+        end = context.run(patiently(partial(children.find_end, child)))
+    except NotFoundError as error:
+        raise NodeError("upstream", f"{error.message} How {params.workflow} ended is not known.") from error
     if end is None:
         return park(None, context.parked.body)
     accepted = {"success", "partial"} if params.accept_partial else {"success"}
@@ -78,6 +80,7 @@ def _start(context: NodeContext, params: SubworkflowParams) -> UUID:
         host_keys=context.reached(),
         targets=params.targets,
         variables=params.variables,
+        dry_run=context.dry_run,
         workers=running.settings.workers,
     )
     try:

@@ -23,6 +23,16 @@ class StoredOutput(msgspec.Struct, frozen=True):
     blob: bytes = b""
 
 
+def storable(value: Any) -> str:
+    """Encode a value as JSON that PostgreSQL can hold: what JSON cannot is written as text, and NUL as a mark."""
+    return msgspec.json.encode(value, enc_hook=str).decode().replace("\\u0000", "\\ufffd")
+
+
+def plain(value: Any) -> Any:
+    """Return a value as it comes back from where it is stored."""
+    return msgspec.json.decode(storable(value))
+
+
 def pack(outputs: Mapping[str, Any] | None) -> StoredOutput:
     """Encode outputs; what JSON cannot hold is written as text."""
     if outputs is None:

@@ -13,7 +13,7 @@ from app.automation.executions.approvals import service as approvals
 from app.automation.executions.changes import Claim
 from app.automation.executions.events import Event
 from app.automation.executions.progress import Round
-from app.automation.executions.records import ONCE, iteration_of
+from app.automation.executions.records import CHILD, ONCE, QUESTION, ROUND, iteration_of
 from app.automation.workflows.graph import Plan
 from app.core import database
 from app.core.clock import uuid7
@@ -21,9 +21,6 @@ from tasks.parking import RESUMED_WITH
 
 DUE_EXECUTIONS = 200
 """How many executions one round of waking looks after."""
-
-ROUND, QUESTION, CHILD = "round", "approval", "execution"
-"""What a parking's body may name: the round that a loop waits for, what an approval asks, a child's id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +100,10 @@ async def _resume(execution_id: UUID) -> bool:
 
 
 async def _open_what_it_waits_for(execution_id: UUID, stage_run: UUID, host: ParkedHost, plan: Plan) -> None:
-    """Open the round that a loop waits for, or the question that an approval asks; see to a child that has ended."""
+    """Open the round that a loop waits for, or the question that an approval asks.
+
+    What was answered, or has ended, while it was looked at, is looked at again.
+    """
     if ROUND in host.body:
         around = await database.fetch_one("SELECT rounds FROM stage_runs WHERE id = $1", stage_run)
         rounds = msgspec.json.decode(around["rounds"], type=list[Round]) if around else []
@@ -112,7 +112,8 @@ async def _open_what_it_waits_for(execution_id: UUID, stage_run: UUID, host: Par
         await progress.open_stages(execution_id, plan.stages_of(opened.loop), iteration, [*rounds, opened])
     if QUESTION in host.body:
         question = msgspec.convert(host.body[QUESTION], approvals.Question)
-        await approvals.open_approval(execution_id, host.node_id, host.iteration, question)
+        if not await approvals.open_approval(execution_id, host.node_id, host.iteration, question):
+            await _wake_now(execution_id, host)
     if CHILD in host.body and await children.has_ended(UUID(host.body[CHILD])):
         await _wake_now(execution_id, host)
 

@@ -109,9 +109,19 @@ async def finish_shard(claim: Claim, plan: Plan) -> bool:
         )
         if done is None:
             return False
-        await _leave_stage(claim.execution_id, plan, done["stage_run"], done["hosts"])
+        if done["hosts"]:  # a shard that everybody has left for a parking ends nothing
+            await _leave_stage(claim.execution_id, plan, done["stage_run"], done["hosts"])
         await standing.update(claim.execution_id)
     return True
+
+
+async def release_shard(claim: Claim) -> None:
+    """Give a shard back whose work broke off, so that the next attempt need not wait until the lease runs out."""
+    await database.execute(
+        "UPDATE shards SET lease_until = now() WHERE id = $1 AND attempt = $2 AND status = 'running'",
+        claim.shard_id,
+        claim.attempt,
+    )
 
 
 async def _leave_stage(execution_id: UUID, plan: Plan, stage_run_id: UUID, hosts: int) -> None:
@@ -188,11 +198,12 @@ async def _end_round(execution_id: UUID, plan: Plan, loop: str, iteration: str) 
     over = await database.execute(
         "UPDATE parkings SET due_at = now() WHERE execution = $1 AND node_id = $2 AND iteration = $3 "
         "AND status = 'parked' AND NOT EXISTS (SELECT 1 FROM stage_runs WHERE stage_runs.execution = $1 "
-        "AND stage_runs.iteration = $4 AND stage_runs.status <> 'done')",
+        "AND stage_runs.stage = ANY($5) AND stage_runs.iteration = $4 AND stage_runs.status <> 'done')",
         execution_id,
         loop,
         outer_of(iteration),
         iteration,
+        [stage.index for stage in plan.stages_of(loop)],
     )
     if over:
         await waking.take_up_due(execution_id, plan)

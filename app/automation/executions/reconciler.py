@@ -28,7 +28,11 @@ async def keep_time(redis: Redis) -> int:
 
     Any number of processes may do it at once.
     """
-    concerned = [*await parking.resume_due(), *await standing.stop_overdue()]
+    concerned = [
+        *await parking.resume_due(),
+        *await standing.stop_overdue(),
+        *await standing.stop_orphans(),
+    ]
     if concerned:
         await queue.dispatch(redis)
     for execution_id in concerned:

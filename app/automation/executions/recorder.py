@@ -49,6 +49,8 @@ class Recorder:
         self.course = course
         self.ended: dict[Key, NodeRecord | Park] = {}
         self.intents: set[Key] = set()
+        self.abandoned: set[str] = set()
+        """Hosts on which a call lives on that nobody waits for any more: they go no further, whatever follows."""
         self.waiting_since: dict[Key, datetime] = {}
         """Nodes that were parked by an earlier shard: their start is recorded already."""
         self.cancelled: Callable[[], bool] = lambda: False
@@ -106,7 +108,7 @@ class Recorder:
             node_id,
             place,
             verdict.status,
-            handled=verdict.status == "failed" and (place.forgiven or self.course.handles_failure(node_id)),
+            handled=verdict.status == "failed" and self._is_handled(node_id, place),
             branch=getattr(result, "branch", None),
             outputs=self._masker.value(result.result) if isinstance(result.result, Mapping) else None,
             error_class=verdict.error_class,
@@ -117,6 +119,10 @@ class Recorder:
             duration_ms=round(duration_s * 1000),
             attempt=self._attempts.pop(_key(node_id, place), 1),
         )
+
+    def _is_handled(self, node_id: str, place: Place) -> bool:
+        goes_on = place.key not in self.abandoned
+        return goes_on and (place.forgiven or self.course.handles_failure(node_id))
 
     def skip(self, node_id: str, place: Place, branch: str | None = None) -> NodeRecord:
         """Record that no edge to a node was taken on a host, or (``branch``) that it was passed over on purpose."""

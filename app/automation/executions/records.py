@@ -17,6 +17,11 @@ from inventory.records import HostRecord
 
 ONCE = "-"
 """The host key of what runs once."""
+ROUND, QUESTION, CHILD = "$round", "$approval", "$execution"
+"""What a parking's body may name: the round that a loop waits for, what an approval asks, a child's id.
+
+No node of anybody else's is taken for one of them by accident.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ DUE = """
     SELECT id, workflow_name, created_at FROM (
         SELECT id, workflow_name, created_at, finished_at, row_number() OVER (
             PARTITION BY coalesce(workflow_id::text, workflow_name) ORDER BY created_at DESC, id DESC) AS place
-        FROM executions WHERE finished_at IS NOT NULL
+        FROM executions WHERE finished_at IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM executions AS around WHERE around.id = executions.parent AND around.finished_at IS NULL)
     ) AS ended
     WHERE ($1::int > 0 AND finished_at < now() - make_interval(days => $1::int)) OR ($2::int > 0 AND place > $2::int)
 """
@@ -90,10 +91,16 @@ async def sweep(retention: Retention) -> Sweep:
 
 
 async def erase(execution_id: UUID) -> bool:
-    """Delete an ended execution with everything that hangs on it; False when it runs, or somebody else deletes it."""
+    """Delete an ended execution with everything that hangs on it.
+
+    False when it runs, or the execution that it is a step of, or when somebody else deletes it.
+    """
     async with database.transaction():
         held = await database.fetch_one(
-            "SELECT 1 FROM executions WHERE id = $1 AND finished_at IS NOT NULL FOR UPDATE SKIP LOCKED", execution_id
+            "SELECT 1 FROM executions WHERE id = $1 AND finished_at IS NOT NULL AND NOT EXISTS (SELECT 1 "
+            "FROM executions AS around WHERE around.id = executions.parent AND around.finished_at IS NULL) "
+            "FOR UPDATE SKIP LOCKED",
+            execution_id,
         )
         if held is None:
             return False

@@ -84,7 +84,7 @@ class ExecutionRead(Output, frozen=True, kw_only=True):
     counts: CountsRead
     requested_by: str
     cancel_requested_at: datetime | None
-    stop_reason: Annotated[str, msgspec.Meta(description="cancelled timeout max_failed, or empty.")]
+    stop_reason: Annotated[str, msgspec.Meta(description="cancelled timeout max_failed broken, or empty.")]
     parent: Annotated[UUID | None, msgspec.Meta(description="The execution that this one is a step of.")]
     rerun_of: UUID | None
     created_at: datetime
@@ -93,17 +93,32 @@ class ExecutionRead(Output, frozen=True, kw_only=True):
     error: ErrorRead | None
 
 
-class ExecutionDetail(ExecutionRead, frozen=True, kw_only=True):
-    """An execution with its nodes, in the order they run."""
-
-    nodes: list[NodeRead]
-
-
 class DeviceRef(Output, frozen=True, kw_only=True):
     """The device of a result; `id` is null for an ad-hoc host."""
 
     id: UUID | None
     name: str
+
+
+class WaitRead(Output, frozen=True, kw_only=True):
+    """Something that waits in a node: a device, or (null) what runs once."""
+
+    node_id: str
+    iteration: str
+    device: DeviceRef | None
+    since: datetime
+    due_at: Annotated[datetime | None, msgspec.Meta(description="When it goes on, or is looked at again.")]
+    kind: Annotated[
+        Literal["time", "approval", "execution", "round", "event"],
+        msgspec.Meta(description="What for: the time, an answer, another execution, a loop's round, or another event."),
+    ]
+
+
+class ExecutionDetail(ExecutionRead, frozen=True, kw_only=True):
+    """An execution with its nodes, in the order they run, and what it waits for: the first 100."""
+
+    nodes: list[NodeRead]
+    waiting: list[WaitRead]
 
 
 class ResultRead(Output, frozen=True, kw_only=True):

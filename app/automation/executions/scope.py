@@ -26,7 +26,10 @@ class Background:
 
 
 def referenced_nodes(course: Course, node_ids: Sequence[str]) -> set[str]:
-    """Return the nodes whose outputs some nodes need: named in an expression, or at the far end of a data edge."""
+    """Return the nodes whose outputs some nodes need.
+
+    They are named in an expression, stand at the far end of a data edge, or end the body of a loop, which tells them.
+    """
     names = node_names(course.definition)
     wanted = {
         names[name]
@@ -37,7 +40,15 @@ def referenced_nodes(course: Course, node_ids: Sequence[str]) -> set[str]:
     for node_id in node_ids:
         incoming = course.definition.incoming(node_id)
         wanted |= {edge.source for edge in incoming if edge.source_handle and not edge.watch}
+    for body in (course.plan.loops.get(node_id, ()) for node_id in node_ids if not course.plan.is_staged(node_id)):
+        wanted |= set(last_of(course, body))
     return wanted | {node_id for node_id in course.plan.scopes if course.type_of(node_id).sets_variables}
+
+
+def last_of(course: Course, body: Sequence[str]) -> list[str]:
+    """Return the nodes of a loop's body that nothing in it follows."""
+    followed = {edge.source for node_id in body for edge in course.definition.incoming(node_id)}
+    return [node_id for node_id in body if node_id not in followed]
 
 
 def watched_nodes(course: Course, node_ids: Sequence[str]) -> set[str]:

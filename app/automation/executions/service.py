@@ -9,7 +9,7 @@ from uuid import UUID
 from piccolo.custom_types import Combinable
 from redis import Redis
 
-from app.automation.executions import events, idempotency, retention, standing, starting
+from app.automation.executions import events, idempotency, retention, standing, starting, waits
 from app.automation.executions.idempotency import Key, Started
 from app.automation.executions.schemas import (
     CountsRead,
@@ -101,10 +101,7 @@ async def begin_execution(
     _check_trigger(given.trigger)
     disabled = await disabled_packages()
     definition, plan = starting.plan_start(workflow, given.trigger_node, catalogue, disabled)
-    if plan.has_device_stages:
-        actor.require("devices.device.connect")
-    if any(node.parameters.get("credential") or node.parameters.get("secrets") for node in definition.nodes.values()):
-        actor.require("credentials.credential.use")
+    starting.require_rights(actor, definition, plan)
     hosts = [] if given.targets is None else await device_targets.resolve(given.targets)
     return await starting.begin(
         StartRequest(
@@ -134,7 +131,9 @@ async def get_execution(execution_id: UUID) -> ExecutionDetail:
     nodes = await NodeExecution.select().where(NodeExecution.execution == execution_id).order_by(NodeExecution.position)
     parked = await _parked_nodes(execution_id)
     return ExecutionDetail.of(
-        _fields(row), nodes=[_node(node, row, waiting=node["node_id"] in parked) for node in nodes]
+        _fields(row),
+        nodes=[_node(node, row, waiting=node["node_id"] in parked) for node in nodes],
+        waiting=await waits.list_waits(execution_id) if parked else [],
     )
 
 
@@ -156,7 +155,8 @@ async def delete_execution(execution_id: UUID, actor: Principal) -> None:
     async with database.transaction():
         if row["finished_at"] is None or not await retention.erase(execution_id):
             raise ConflictError(
-                f"The execution is {row['status']}, and only one that has ended can be deleted. Cancel it first.",
+                f"The execution is {row['status']}. Only one that has ended can be deleted, and a step of another only "
+                "once that has ended too. Cancel it first.",
                 code="EXECUTION_RUNNING",
             )
         await audit.record(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.automation.executions import events, news
 from app.automation.executions.events import Event
-from app.automation.executions.records import ONCE
+from app.automation.executions.records import CHILD, ONCE
 from app.automation.executions.statuses import execution_status
 from app.core import database
 
@@ -98,19 +98,21 @@ def _reason(stopped: str, hosts: Mapping[str, int]) -> dict[str, str | None] | N
         "timeout": "The execution lasted longer than its workflow's timeout_s allows; what was left was cancelled.",
         "max_failed": f"{bad} device{'' if bad == 1 else 's'} failed, more than the workflow's settings allow: "
         "no further one was begun.",
+        "broken": "A part of it broke off however often it was tried; the workers' logs say why.",
     }
     if stopped not in messages:
         return None
-    error_class = "timeout" if stopped == "timeout" else "cancelled"
+    error_class = {"timeout": "timeout", "broken": "internal"}.get(stopped, "cancelled")
     return {"node_id": None, "error_class": error_class, "error_message": messages[stopped]}
 
 
 async def _wake_parent(parent: UUID, execution_id: UUID) -> None:
     """Let the execution go on that waits for this one as a step of its own."""
     await database.execute(
-        "UPDATE parkings SET due_at = now() WHERE execution = $1 AND status = 'parked' AND body ->> 'execution' = $2",
+        "UPDATE parkings SET due_at = now() WHERE execution = $1 AND status = 'parked' AND body ->> $3 = $2",
         parent,
         str(execution_id),
+        CHILD,
     )
 
 

@@ -69,8 +69,11 @@ def shard_size(hosts: int, workers: int) -> int:
     return min(LARGEST_SHARD, max(SMALLEST_SHARD, -(-hosts // max(1, workers))))
 
 
-def cut(host_keys: Sequence[str], limits: Limits, stage: int) -> list[Cut]:
-    """Cut hosts into shards, so that all of them together never work on more hosts at once than is allowed."""
+def cut(host_keys: Sequence[str], limits: Limits, stage: int, *, busy: int = 0) -> list[Cut]:
+    """Cut hosts into shards, so that all of them together never work on more hosts at once than is allowed.
+
+    ``busy`` hosts of the stage are worked on already, by fewer than are allowed.
+    """
     if not host_keys:
         return []
     wanted = -(-len(host_keys) // limits.shard_size)
@@ -78,6 +81,7 @@ def cut(host_keys: Sequence[str], limits: Limits, stage: int) -> list[Cut]:
     if at_once is None:
         size = limits.shard_size
         return [Cut(host_keys[start : start + size]) for start in range(0, len(host_keys), size)]
+    at_once -= busy
     count = min(wanted, at_once)
     return [Cut(host_keys[number::count], at_once // count + (number < at_once % count)) for number in range(count)]
 

@@ -8,11 +8,12 @@ from app.automation.executions.events import Event
 from app.automation.executions.settlement import settle
 from app.core import database
 
-StopReason = Literal["cancelled", "timeout", "max_failed"]
+StopReason = Literal["cancelled", "timeout", "max_failed", "broken"]
 TELLS: dict[StopReason, str] = {
     "cancelled": "execution.cancelling",
     "timeout": "execution.timing_out",
     "max_failed": "execution.stopping",
+    "broken": "execution.stopping",
 }
 
 
@@ -62,7 +63,8 @@ async def stop(execution_id: UUID, reason: StopReason) -> bool:
             execution_id,
         )
         await database.execute(
-            "UPDATE parkings SET status = 'stopped' WHERE execution = $1 AND status = 'parked'", execution_id
+            "UPDATE parkings SET status = 'stopped', due_at = NULL WHERE execution = $1 AND status = 'parked'",
+            execution_id,
         )
         await database.execute(
             "UPDATE approvals SET status = 'cancelled', decided_at = now() WHERE execution = $1 AND status = 'open'",
@@ -82,6 +84,15 @@ async def stop_overdue() -> list[UUID]:
         "SELECT id FROM executions WHERE deadline_at <= now() AND finished_at IS NULL AND cancel_requested_at IS NULL"
     )
     return [row["id"] for row in rows if await stop(row["id"], "timeout")]
+
+
+async def stop_orphans() -> list[UUID]:
+    """Stop the steps of executions that were stopped by somebody who then died, and return them."""
+    rows = await database.fetch(
+        "SELECT step.id FROM executions AS step JOIN executions AS around ON around.id = step.parent "
+        "WHERE step.status IN ('queued', 'running', 'waiting') AND step.stop_reason = '' AND around.stop_reason <> ''"
+    )
+    return [row["id"] for row in rows if await stop(row["id"], "cancelled")]
 
 
 async def stop_after_failures(execution_id: UUID) -> bool:

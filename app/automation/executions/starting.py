@@ -80,10 +80,20 @@ def plan_start(
     return verdict.definition, compile_plan(verdict.definition, catalogue, trigger_node)
 
 
+def require_rights(actor: Principal, definition: Definition, plan: Plan) -> None:
+    """Raise AuthorizationError unless somebody may do what a workflow does: connect to devices, use credentials."""
+    if plan.has_device_stages:
+        actor.require("devices.device.connect")
+    if any(node.parameters.get("credential") or node.parameters.get("secrets") for node in definition.nodes.values()):
+        actor.require("credentials.credential.use")
+
+
 async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, workers: int) -> UUID:
     """Write an execution with its plan, hosts and first shards, and return its id."""
     disabled = await disabled_packages()
     definition, plan = plan_start(request.workflow, request.trigger_node, catalogue, disabled)
+    if request.mocks is None:
+        require_rights(actor, definition, plan)
     hosting = await _host(request, definition, plan)
     if plan.has_device_stages and not hosting.hosts:
         raise ValidationError.of("targets", "this workflow has device nodes: say which devices they run on")

@@ -24,7 +24,12 @@ COUNTER = {
     "cancelled": "cancelled",
 }
 
-STOPPED: dict[str, ExecutionStatus] = {"cancelled": "cancelled", "timeout": "timeout", "max_failed": "failed"}
+STOPPED: dict[str, ExecutionStatus] = {
+    "cancelled": "cancelled",
+    "timeout": "timeout",
+    "max_failed": "failed",
+    "broken": "failed",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ class Execution(Table, tablename="executions"):
     rerun_of = UUID(null=True, default=None, index=True)
     cancel_requested_at = Timestamptz(null=True, default=None)
     stop_reason = Varchar(length=16, default="")
-    """Why nothing new begins: cancelled, timeout or max_failed; with cancel_requested_at what runs stops too."""
+    """Why nothing new begins: cancelled, timeout, max_failed or broken; with cancel_requested_at it all stops."""
     failure_limit = Integer(null=True, default=None)
     deadline_at = Timestamptz(null=True, default=None, index=True)
     created_at = Timestamptz(default=now, index=True)

@@ -10,6 +10,9 @@ EACH_HANDLES = frozenset({"each", "try", "item", "index"})
 
 SEPARATORS = (".", ":")
 """What the names of rounds are made with: ``outer:0.inner:2``."""
+LONGEST_NAME = 128
+ROUND_CHARS = len(".:99999")
+"""What a loop adds to the names of rounds beside its id."""
 
 
 def loop_bodies(
@@ -74,13 +77,18 @@ def check_loops(
     scopes: Mapping[str, str],
 ) -> Iterator[DefinitionFault]:
     """List what is wrong with the loops: a body that leaks, that is entered from the side, or of another scope."""
-    for loop_id, body in loop_bodies(definition, order, catalogue).items():
+    bodies = loop_bodies(definition, order, catalogue)
+    for loop_id, body in bodies.items():
         loop = definition.nodes[loop_id]
         if not body:
             message = "Nothing is repeated: draw an edge from each (or try) to what is to run."
             yield fault("empty_loop", message, node_id=loop_id, field="edges")
         if set(loop_id) & set(SEPARATORS):
             message = f"The id of a loop must not contain {' or '.join(SEPARATORS)}: its rounds are named after it."
+            yield fault("bad_id", message, node_id=loop_id, field="id")
+        path = [loop_id, *(outer for outer, within in bodies.items() if loop_id in within)]
+        if sum(len(outer) + ROUND_CHARS for outer in path) > LONGEST_NAME + 1:
+            message = f"Its rounds are named after it and the {len(path) - 1} loops around it: shorten their ids."
             yield fault("bad_id", message, node_id=loop_id, field="id")
         yield from _leaks(definition, loop, body)
         if scopes[loop_id] == "device":

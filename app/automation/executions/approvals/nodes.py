@@ -1,5 +1,6 @@
 """The node that asks for consent, and waits for it without a worker."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
@@ -10,14 +11,13 @@ from nornir.core.task import Result
 
 from app.automation.executions.approvals import service
 from app.automation.executions.approvals.service import Question
+from app.automation.executions.records import QUESTION
 from app.core.access import PERMISSIONS
 from app.core.database import patiently
 from tasks.context import NodeContext
 from tasks.errors import NodeError
 from tasks.node import Handle, Params, node, outcome
 from tasks.parking import now, park
-
-APPROVAL = "approval"
 
 
 class ApprovalParams(Params, frozen=True, kw_only=True):
@@ -70,10 +70,10 @@ def flow_approval(context: NodeContext, params: ApprovalParams) -> Result:
     if approval is None:
         return _ask(context, params)
     if approval["status"] == "open":
-        return _still_open(context, approval)
+        return _still_open(context, approval, context.parked.body)
     if approval["status"] == "approved":
         return _go_on(context, approval)
-    raise NodeError("cancelled", _why(approval))
+    raise _expired(approval) if approval["status"] == "expired" else NodeError("cancelled", _why(approval))
 
 
 def _ask(context: NodeContext, params: ApprovalParams) -> Result:
@@ -92,21 +92,26 @@ def _ask(context: NodeContext, params: ApprovalParams) -> Result:
         subject_hash=subject.pop("hash"),
         subject=subject,
     )
-    return park(expires_at, {APPROVAL: to_builtins(question)})
+    return park(expires_at, {QUESTION: to_builtins(question)})
 
 
-def _still_open(context: NodeContext, approval: dict[str, Any]) -> Result:
+def _still_open(context: NodeContext, approval: dict[str, Any], body: Mapping[str, Any]) -> Result:
     expires_at: datetime = approval["expires_at"]
     if now() < expires_at:
-        return park(expires_at)
-    context.run(patiently(lambda: service.close_approval(approval["id"], "expired")))
+        return park(expires_at, body)
+    if not context.run(patiently(lambda: service.close_approval(approval, "expired"))):
+        return park(now(), body)
+    raise _expired(approval)
+
+
+def _expired(approval: Mapping[str, Any]) -> NodeError:
     answered = len(approval["decisions"])
-    raise NodeError("timeout", f"Nobody decided in time: {answered} of {approval['needed']} had approved.")
+    return NodeError("timeout", f"Nobody decided in time: {answered} of {approval['needed']} had approved.")
 
 
 def _go_on(context: NodeContext, approval: dict[str, Any]) -> Result:
     if context.preview()["hash"] != approval["subject_hash"]:
-        context.run(patiently(lambda: service.close_approval(approval["id"], "void")))
+        context.run(patiently(lambda: service.close_approval(approval, "void")))
         message = "What would be sent, or where, has changed since it was approved; nothing was sent. Start it again."
         raise NodeError("validation", message)
     return outcome({"decisions": approval["decisions"], "hash": approval["subject_hash"]})

@@ -41,16 +41,17 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     subject_hash: str
 
 
-async def open_approval(execution_id: UUID, node_id: str, iteration: str, question: Question) -> None:
-    """Write down a question, inside the caller's transaction, once."""
-    inserted = await database.execute(
+async def open_approval(execution_id: UUID, node_id: str, iteration: str, question: Question) -> bool:
+    """Write down a question, inside the caller's transaction, once, and say whether it is open."""
+    inserted = await database.fetch_one(
         """
         INSERT INTO approvals (id, execution, node_id, iteration, status, message, permission, approvers, needed,
             subject, subject_hash, decisions, requested_by, requested_by_name, expires_at, created_at)
         SELECT $1, executions.id, $3, $4, 'open', $5, $6, $7, $8, $9, $10, '[]', requested_by, requested_by_name,
             $11, now()
         FROM executions WHERE id = $2
-        ON CONFLICT ON CONSTRAINT approvals_once_uq DO NOTHING
+        ON CONFLICT ON CONSTRAINT approvals_once_uq DO UPDATE SET status = approvals.status
+        RETURNING status = 'open' AS is_open, xmax = 0 AS fresh
         """,
         uuid7(),
         execution_id,
@@ -64,9 +65,10 @@ async def open_approval(execution_id: UUID, node_id: str, iteration: str, questi
         question.subject_hash,
         question.expires_at,
     )
-    if inserted:
+    if inserted is not None and inserted["fresh"]:
         told = {"node_id": node_id, "iteration": iteration, "message": question.message, "needed": question.needed}
         await events.append(execution_id, [Event("approval.requested", told)])
+    return inserted is not None and bool(inserted["is_open"])
 
 
 async def find_approval(execution_id: UUID, node_id: str, iteration: str) -> dict[str, Any] | None:
@@ -80,9 +82,15 @@ async def find_approval(execution_id: UUID, node_id: str, iteration: str) -> dic
     return found
 
 
-async def close_approval(approval_id: UUID, status: str) -> None:
-    """Close a question that nobody's answer decides any more."""
-    await database.execute("UPDATE approvals SET status = $2, decided_at = now() WHERE id = $1", approval_id, status)
+async def close_approval(approval: Mapping[str, Any], status: str) -> bool:
+    """Close a question that nobody's answer decides any more; False when it was answered since it was looked at."""
+    closed = await database.execute(
+        "UPDATE approvals SET status = $3, decided_at = now() WHERE id = $1 AND status = $2",
+        approval["id"],
+        approval["status"],
+        status,
+    )
+    return closed == 1
 
 
 async def list_approvals(

@@ -12,7 +12,7 @@ from nornir.core.configuration import Config
 from nornir.core.exceptions import NornirSubTaskError
 from nornir.core.processor import Processors
 from nornir.core.state import GlobalState
-from nornir.core.task import Result, Task
+from nornir.core.task import AggregatedResult, Result, Task
 from nornir.plugins.runners import ThreadedRunner
 
 from app.automation.executions import records, scope
@@ -88,7 +88,16 @@ def walk_devices(
         processors=Processors([performance.recorder]),
         runner=ThreadedRunner(num_workers=max(1, min(threads or THREADS, THREADS, len(hosts)))),
     )
-    nornir.run(task=_stage_task, name=f"stage {stage.index}", stage=stage, walkers=walkers, on_parked=on_parked)
+    raise_first(
+        nornir.run(task=_stage_task, name=f"stage {stage.index}", stage=stage, walkers=walkers, on_parked=on_parked)
+    )
+
+
+def raise_first(results: AggregatedResult) -> None:
+    """Raise what broke a host's walk off, if anything did: Nornir only notes it, and the host would count as done."""
+    for result in results.values():
+        if result[0].exception is not None:
+            raise result[0].exception
 
 
 def _stage_task(
@@ -103,7 +112,7 @@ def _stage_task(
     finally:
         if walker.host.key not in walker.performance.abandoned:
             sessions.close_sessions(task.host)
-    if walker.parked:
+    if walker.parked and walker.host.key not in walker.performance.abandoned:
         on_parked(walker)
     return Result(host=task.host)
 

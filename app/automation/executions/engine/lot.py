@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from app.automation.executions import parking
+from app.automation.executions import outputs, parking
 from app.automation.executions.changes import Claim
 from app.automation.executions.engine.stopping import Stop
 from app.automation.executions.engine.walker import Walker
@@ -34,7 +34,7 @@ class Lot:
                     host_name=walker.place.name,
                     iteration=iteration,
                     due_at=park.due_at,
-                    body=self._masker.value(dict(park.body)),
+                    body=self._masker.value(outputs.plain(dict(park.body))),
                 )
                 for node_id, iteration, park in walker.parked
             ]
@@ -43,9 +43,15 @@ class Lot:
         """Take those who wait out of the shard."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        if waiting:
+        if not waiting:
+            return
+        try:
             self._commit()
             self._park(waiting)
+        except BaseException:
+            with self._lock:  # nobody is lost: the next flush takes them, and the last one tells why it cannot
+                self._waiting = [*waiting, *self._waiting]
+            raise
 
     def _park(self, waiting: Sequence[ParkedHost]) -> None:
         if not self._db.run(patiently(lambda: parking.park(self._claim, self._plan, waiting))):

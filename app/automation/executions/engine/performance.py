@@ -69,12 +69,15 @@ class Performance:
     holds: Holds = field(default_factory=Holds)
     parked: dict[tuple[str, str, str], Parked] = field(default_factory=dict)
     """What is known of nodes that were parked: by node, host and iteration."""
-    abandoned: set[str] = field(default_factory=set)
-    """Hosts on which a call lives on that nobody waits for any more."""
     artifact_limits: Limits = field(default_factory=Limits)
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
     mocks: Mocks | None = None
     """In a test: what is called in place of nodes, by node."""
+
+    @property
+    def abandoned(self) -> set[str]:
+        """Hosts on which a call lives on that nobody waits for any more."""
+        return self.recorder.abandoned
 
     def goes_on(self, place: Place) -> bool:
         """Say whether anything more may run at a place."""
@@ -99,9 +102,11 @@ class Performance:
         node_type = self.course.type_of(node_id)
         params = self._prepare(node_id, place, scope)
         call = partial(_call, node_type, params, task)
+        user = sessions.user_of(node_id, place.iteration)
+        interrupt = partial(sessions.interrupt, task.host, "timeout", user=user)
         with self.holds.slot(node_id, self.stop), self._right_to_change(node_id, node_type, host):
             self._fence(node_id, node_type, place)
-            return self._persist(node_id, place, call, partial(sessions.interrupt, task.host, "timeout"))
+            return self._persist(node_id, place, call, interrupt)
 
     def perform_once(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a once or follow node without a device."""

@@ -123,9 +123,7 @@ def _is_caught(walker: Walker, loop_id: str) -> bool:
 
 def _account(inside: Walker, body: Sequence[str]) -> dict[str, Any]:
     """Say how a round ended, with the outputs of the nodes that nothing in the body follows."""
-    definition = inside.walk.course.definition
-    followed = {edge.source for node_id in body for edge in definition.incoming(node_id)}
-    last = [node_id for node_id in body if node_id not in followed and _ran(inside, node_id)]
+    last = [node_id for node_id in scope.last_of(inside.walk.course, body) if _ran(inside, node_id)]
     outputs = {node_id: inside.views[node_id]["outputs"] for node_id in last}
     error = inside.failures[0].error() if inside.failures else None
     return {"status": "failed" if inside.failures else "success", "outputs": outputs, "error": error}

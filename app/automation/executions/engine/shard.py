@@ -1,6 +1,7 @@
 """One shard from claim to end: what it needs is loaded, its hosts are walked, its results committed."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,13 +28,16 @@ from app.automation.workflows.graph import Plan, Stage
 from app.automation.workflows.validation import as_it_runs
 from app.core import database
 from app.core.access import Principal
-from app.core.database import DatabaseThread, patiently
+from app.core.database import CONNECTION_ERRORS, DatabaseThread, patiently
+from app.core.errors import UnavailableError
 from app.core.logging import get_logger
 from tasks.artifacts import Limits
 from tasks.parking import Parked
 
 MAX_ATTEMPTS = 3
 """After so many workers died over a shard, what is left of it fails instead of being tried again."""
+LAST_ATTEMPT = 2 * MAX_ATTEMPTS
+"""After so many attempts not even that was possible, and the execution is stopped."""
 
 log = get_logger(__name__)
 
@@ -63,18 +67,35 @@ def run_shard(shard_id: UUID, owner: str, db: DatabaseThread) -> None:
     if claim is None:
         log.info("shard not claimed: done, cancelled, or in other hands", shard=str(shard_id))
         return
-    work = db.run(patiently(lambda: _load(claim)))
     redis = runtime.current().redis()
     announce = partial(events.wake, redis, claim.execution_id)
     announce()
-    try:
-        _walk(work, db, announce)
-    except LeaseLost:
-        log.warning("shard taken over by another worker", shard=str(shard_id), attempt=claim.attempt)
-        return
-    db.run(patiently(lambda: progress.finish_shard(claim, work.course.plan)))
+    if claim.attempt > LAST_ATTEMPT:
+        _give_up(claim, db)
+    else:
+        _bring_to_end(claim, db, announce)
     announce()
     progress.dispatch_quietly(db, redis)
+
+
+def _bring_to_end(claim: Claim, db: DatabaseThread, announce: Callable[[], None]) -> None:
+    try:
+        work = db.run(patiently(lambda: _load(claim)))
+        if work.host_keys:
+            _walk(work, db, announce)
+        db.run(patiently(lambda: progress.finish_shard(claim, work.course.plan)))
+    except LeaseLost:
+        log.warning("shard taken over by another worker", shard=str(claim.shard_id), attempt=claim.attempt)
+    except Exception:
+        with suppress(*CONNECTION_ERRORS, UnavailableError):  # then the lease runs out by itself
+            db.run(progress.release_shard(claim))
+        raise
+
+
+def _give_up(claim: Claim, db: DatabaseThread) -> None:
+    log.error("shard breaks off again and again, its execution is stopped", shard=str(claim.shard_id))
+    db.run(patiently(lambda: standing.stop(claim.execution_id, "broken")))
+    db.run(patiently(lambda: standing.drop_shard(claim.execution_id, claim.shard_id)))
 
 
 def _walk(work: ShardWork, db: DatabaseThread, announce: Callable[[], None]) -> None:

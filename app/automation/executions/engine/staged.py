@@ -9,16 +9,19 @@ from nornir.core.task import Result
 from app.automation.executions import records
 from app.automation.executions.engine import rounds
 from app.automation.executions.engine.walker import Walker
-from app.automation.executions.parking import ROUND
 from app.automation.executions.progress import Round
-from app.automation.executions.records import NodeRecord, iteration_of
+from app.automation.executions.records import ROUND, NodeRecord, iteration_of
 from app.core.database import patiently
+from tasks.errors import NodeError
 from tasks.parking import Park
 
 
 def go(walker: Walker, loop_id: str, rules: rounds.Rules) -> Result | None:
     """Look how the round ended that was waited for, and end or wait for the next; None while there is one."""
     ended = _ended_round(walker, loop_id)
+    if ended is not None and ended >= len(rules.rounds):
+        message = f"There are {len(rules.rounds)} rounds by now, and round {ended} has run: the items must not change."
+        raise NodeError("expression", message)
     if ended is None and not rules.rounds:
         return rounds.go_nowhere(walker, loop_id)
     if ended is not None:

@@ -85,6 +85,8 @@ class Heartbeat:
                     self._park_all()
             except (*CONNECTION_ERRORS, UnavailableError) as error:
                 log.warning("heartbeat missed: PostgreSQL is away", shard=str(self._claim.shard_id), error=str(error))
+            except Exception as error:  # noqa: BLE001 — the heart's door: what cannot be parked is told at the end
+                log.warning("heartbeat failed", shard=str(self._claim.shard_id), error=str(error))
             if self._stop.is_set():
                 stopped_at = min(stopped_at, time.monotonic())
             self._enforce(time.monotonic() - stopped_at)
@@ -95,9 +97,11 @@ class Heartbeat:
             sessions.interrupt_all()
         if stopped_for_s >= KILL_AFTER_S:
             log.warning("a node does not stop, its process ends", shard=str(self._claim.shard_id))
-            if self._stop.is_cancelled():
-                self._db.run(drop_shard(self._claim.execution_id, self._claim.shard_id))
-            os._exit(1)
+            try:
+                if self._stop.is_cancelled():
+                    self._db.run(drop_shard(self._claim.execution_id, self._claim.shard_id))
+            finally:  # whoever finds the lease run out drops it
+                os._exit(1)
 
     async def _renew(self) -> None:
         renewed = await database.execute(

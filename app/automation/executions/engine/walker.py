@@ -50,9 +50,11 @@ class Walker:
             self.failures.append(record)
 
     def names(self, node_id: str) -> dict[str, Any]:
-        """Return what the expressions of a node see."""
+        """Return what the expressions of a node see; a loop that is gone on with sees nothing of its own rounds."""
         performance = self.performance
-        seen = scope.scope_of(performance.course, self.walk, node_id, performance.background, self.views)
+        own = performance.course.plan.loops.get(node_id, ())
+        views = {name: view for name, view in self.views.items() if name not in own}
+        seen = scope.scope_of(performance.course, self.walk, node_id, performance.background, views)
         return {**seen, **self.round_names}
 
     def perform(self, node_id: str, names: Mapping[str, Any]) -> NodeRecord | Park:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import msgspec
 from nornir.core.task import Result
 
 from app.automation.executions.engine import branches, rounds, staged
@@ -54,7 +55,7 @@ def _loop(walker: Walker, loop_id: str, names: Mapping[str, Any]) -> NodeRecord 
     recorder = walker.performance.recorder
     recorder.start(loop_id, walker.place)
     try:
-        result = _go_round(walker, loop_id, walker.performance.perform_once(loop_id, walker.place, names))
+        result = _go_round(walker, loop_id, _said(walker, loop_id, names))
     except NodeError as error:
         result = Result(host=None, failed=True, exception=error)
     if result is None:
@@ -65,10 +66,21 @@ def _loop(walker: Walker, loop_id: str, names: Mapping[str, Any]) -> NodeRecord 
     return ended
 
 
+def _said(walker: Walker, loop_id: str, names: Mapping[str, Any]) -> Result:
+    try:
+        return walker.performance.perform_once(loop_id, walker.place, names)
+    except Exception as error:  # noqa: BLE001 — the node's door: whatever it raises is its result
+        return Result(host=None, failed=True, exception=error)
+
+
 def _go_round(walker: Walker, loop_id: str, said: Result) -> Result | None:
     if said.failed:
         return said
-    rules = rounds.Rules(**said.result)
+    try:
+        rules = msgspec.convert(said.result, rounds.Rules)
+    except msgspec.ValidationError as error:
+        message = f"{walker.performance.course.type_of(loop_id).id} did not say which rounds to run: {error}."
+        raise NodeError("internal", message) from error
     if walker.performance.course.plan.is_staged(loop_id):
         return staged.go(walker, loop_id, rules)
     return rounds.go(walker, loop_id, rules, run)

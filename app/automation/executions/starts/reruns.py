@@ -12,7 +12,7 @@ from app.automation.executions.idempotency import Key, Started
 from app.automation.executions.progress import read_plan
 from app.automation.executions.starting import StartRequest
 from app.automation.executions.starts.schemas import RerunRequest
-from app.automation.workflows.definition import Definition
+from app.automation.workflows.definition import Definition, read_definition
 from app.automation.workflows.graph import Catalogue, Plan
 from app.automation.workflows.loops import reach
 from app.automation.workflows.validation import as_it_runs
@@ -53,8 +53,7 @@ async def rerun(
 async def _request(execution_id: UUID, given: RerunRequest, catalogue: Catalogue, actor: Principal) -> StartRequest:
     old = await _find_ended(execution_id)
     plan = read_plan(old["plan"])
-    if plan.has_device_stages:
-        actor.require("devices.device.connect")
+    starting.require_rights(actor, read_definition(old["definition"])[0], plan)
     meant = await _meant(execution_id, given)
     if plan.has_device_stages and not meant:
         raise ConflictError("No device of that execution is meant: there is nothing to run.", code="NOTHING_TO_RERUN")
@@ -81,6 +80,9 @@ async def _find_ended(execution_id: UUID) -> dict[str, Any]:
         raise NotFoundError(f"There is no execution {execution_id}.", code="EXECUTION_NOT_FOUND")
     if row["finished_at"] is None:
         raise ConflictError("The execution has not ended; cancel it, or wait.", code="EXECUTION_RUNNING")
+    if row["test"]:
+        message = "It was a test on invented devices, and a rerun would be real. Run the test again, or the workflow."
+        raise ConflictError(message, code="EXECUTION_IS_TEST")
     decoded = ("definition", "settings", "variables", "trigger")
     return {**row, **{name: msgspec.json.decode(row[name]) for name in decoded}}
 
