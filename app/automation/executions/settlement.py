@@ -64,7 +64,7 @@ async def settle(execution_id: UUID) -> None:
     hosts = await _host_counts(execution_id)
     once = await database.fetch(
         "SELECT status, node_id, error_class, error_message FROM device_results "
-        "WHERE execution = $1 AND host_key = $2 AND NOT handled AND status <> 'success'",
+        "WHERE execution = $1 AND host_key = $2 AND NOT handled AND status <> 'success' ORDER BY started_at, id",
         execution_id,
         ONCE,
     )
