@@ -1,27 +1,22 @@
-"""Graph cases as data: how one is written, run through the real engine, and compared with what happened.
+"""Graph cases as data: how one is written, and how it is compared with what happened.
 
 A case is an entry of a file in tests/automation/cases; see Case and Expected for what it may say.
 """
 
-import asyncio
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import httpx
 import msgspec
 import yaml
 
-from app.automation.executions import events
 from app.automation.executions.events import Event
 from tests.support.graphs import line, step
-from tests.support.working import make_workflow
 
-AT_ONCE = 8
-LONGEST_S = 90
-MOST_EVENTS = 5000
-PLACE = re.compile(r"(?:(start|end) )?([\w-]+)(?:@([\w-]+))?\Z")
+PLACE = re.compile(r"(?:(start|end) )?([\w-]+)(?:@([\w-]+))?(?: in ([\w:.-]+))?\Z")
+COUNTS = {"success": "succeeded", "failed": "failed", "unknown": "unknown"}
 Table = dict[tuple[str, str], str]
 
 
@@ -54,32 +49,27 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Of some nodes, by device: a part of the error's message."""
     diffs: dict[str, dict[str, str]] = {}
     order: list[str] = []
-    """``a@r1 < b@r1``: a's end comes before b's start; without ``@`` on every device; ``end b@r1``, ``start a`` too."""
+    """``a@r1 < b@r1``: a's end comes before b's start; without ``@`` on every device; ``end b@r1``, ``start a`` too.
+
+    In a round of a loop: ``a@r1 in l:0 < a in l:1``.
+    """
     journal: list[str] | None = None
     """The lines of the file {tmp}/journal, sorted."""
     error: str = ""
     """A part of the execution's error."""
+    course: list[str] | None = None
+    """How the execution stood, from its start to its end: running, waiting, running, success."""
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A graph, where it runs, and what is to happen; with ``mocks`` it is a test on invented devices.
+class Graph(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A workflow; there is a trigger ``start`` unless the nodes hold one."""
 
-    There is a trigger ``start`` unless the nodes hold one. ``{tmp}`` in any text is a folder of the case's own.
-    """
-
-    name: str
     nodes: dict[str, str | Part]
     edges: list[str]
-    expected: Expected
-    devices: list[str] = []
-    mocks: dict[str, dict[str, Any]] | None = None
-    variables: dict[str, Any] = {}
-    trigger: dict[str, Any] = {}
-    trigger_node: str | None = None
-    dry_run: bool = False
+    settings: dict[str, Any] = {}
 
     def definition(self) -> dict[str, Any]:
-        """Return the case's workflow."""
+        """Return the workflow."""
         parts = {name: Part(type=part) if isinstance(part, str) else part for name, part in self.nodes.items()}
         nodes = [
             step(name, part.type, part.label, **part.parameters, options=part.options) for name, part in parts.items()
@@ -91,6 +81,53 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def node_ids(self) -> list[str]:
         """Return every node."""
         return [node["id"] for node in self.definition()["nodes"]]
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An answer to a question: who answers what, or is ``refused`` with an error code."""
+
+    node: str
+    by: str
+    decision: Literal["approve", "reject"] = "approve"
+    comment: str = ""
+    refused: str = ""
+
+
+class Rerun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The execution once more: which part of it, on which devices that is, and what is to happen then."""
+
+    expected: Expected
+    devices: list[str] = []
+    only: Literal["failed"] | None = None
+    error_class: str | None = None
+    from_node: str | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """Return what the API is asked for."""
+        return {"only": self.only, "error_class": self.error_class, "from_node": self.from_node}
+
+
+class Case(Graph, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A graph, where it runs, and what is to happen; with ``mocks`` it is a test on invented devices.
+
+    ``{tmp}`` in any text is a folder of the case's own.
+    """
+
+    name: str
+    expected: Expected
+    devices: list[str] = []
+    mocks: dict[str, dict[str, Any]] | None = None
+    variables: dict[str, Any] = {}
+    trigger: dict[str, Any] = {}
+    trigger_node: str | None = None
+    dry_run: bool = False
+    workflows: dict[str, Graph] = {}
+    """Other workflows by name, saved first."""
+    decide: list[Decision] = []
+    """Answers, each given as soon as its question is open."""
+    cancel_when: str = ""
+    """A status of the execution (waiting), or a node that has ended (``b``, ``b@r1``), at which it is cancelled."""
+    rerun: Rerun | None = None
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,60 +151,6 @@ def read_cases(path: Path, folder: Path) -> list[Case]:
     return cases
 
 
-async def run_cases(admin: httpx.AsyncClient, cases: Sequence[Case], folder: Path) -> list[str]:
-    """Run cases, several at a time, and return a line for each difference from what they expect."""
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def run(case: Case, own: Path) -> list[str]:
-        async with room:
-            try:
-                happened = await _happen(admin, case, own)
-            except AssertionError as error:
-                return [f"{case.name}: {error}"]
-        return [f"{case.name}: {difference}" for difference in differences(case, happened)]
-
-    told = await asyncio.gather(*(run(case, folder / str(index)) for index, case in enumerate(cases)))
-    return [text for texts in told for text in texts]
-
-
-async def _happen(admin: httpx.AsyncClient, case: Case, own: Path) -> Happened:
-    execution = await (_run_for_real(admin, case) if case.mocks is None else _run_mocked(admin, case))
-    path = f"/automation/v1/executions/{execution['id']}"
-    results = (await admin.get(f"{path}/results", params={"limit": 500})).json()["data"]
-    devices = (await admin.get(f"{path}/devices", params={"limit": 500})).json()["data"]
-    journal = own / "journal"
-    return Happened(
-        execution=execution,
-        results=results,
-        devices={device["device"]["name"]: device["status"] for device in devices},
-        events=await events.read(execution["id"], 0, MOST_EVENTS),
-        journal=sorted(journal.read_text().splitlines()) if journal.exists() else [],
-    )
-
-
-async def _run_for_real(admin: httpx.AsyncClient, case: Case) -> dict[str, Any]:
-    workflow_id = await make_workflow(admin, case.definition(), case.name[:150])
-    body = {
-        **({"targets": {"devices": case.devices}} if case.devices else {}),
-        "variables": case.variables, "trigger": case.trigger, "trigger_node": case.trigger_node,
-        "dry_run": case.dry_run,
-    }  # fmt: skip
-    path = f"/automation/v1/workflows/{workflow_id}/execute"
-    answer = await admin.post(path, json=body, params={"wait": LONGEST_S})
-    assert answer.status_code == 200, f"it did not end: {answer.text}"
-    return dict(answer.json()["data"])
-
-
-async def _run_mocked(admin: httpx.AsyncClient, case: Case) -> dict[str, Any]:
-    body = {
-        "definition": case.definition(), "devices": case.devices, "mocks": case.mocks, "variables": case.variables,
-        "trigger": case.trigger, "trigger_node": case.trigger_node, "dry_run": case.dry_run,
-    }  # fmt: skip
-    answer = await admin.post("/automation/v1/workflows/test", json=body, params={"wait": LONGEST_S})
-    assert answer.status_code == 200, f"it did not end: {answer.text}"
-    return dict(answer.json()["data"]["execution"])
-
-
 def differences(case: Case, happened: Happened) -> Iterator[str]:
     """Yield where what happened is not what the case expects."""
     expected, execution = case.expected, happened.execution
@@ -180,6 +163,8 @@ def differences(case: Case, happened: Happened) -> Iterator[str]:
         if happened.devices.get(name) != status:
             yield f"device {name} is {happened.devices.get(name)}, not {status}"
     yield from _detail_differences(expected, happened)
+    yield from _count_differences(happened)
+    yield from _course_differences(expected.course, happened.events)
     yield from _order_differences(expected.order, happened.events)
     if expected.journal is not None and happened.journal != expected.journal:
         yield f"the journal holds {happened.journal}, not {expected.journal}"
@@ -257,6 +242,26 @@ def _detail_differences(expected: Expected, happened: Happened) -> Iterator[str]
                 yield f"{node_id}.{name} on {place} is {given.get(name)!r}, not {value!r}"
 
 
+def _count_differences(happened: Happened) -> Iterator[str]:
+    """Yield the nodes whose counters are not what their results add up to."""
+    counted = Counter((row["node_id"], row["status"]) for row in happened.results)
+    for node in happened.execution["nodes"]:
+        for status, name in COUNTS.items():
+            if node["counts"][name] != counted[node["node_id"], status]:
+                results = counted[node["node_id"], status]
+                yield f"{node['node_id']} counts {node['counts'][name]} {name}, and has {results} such results"
+
+
+def _course_differences(course: Sequence[str] | None, told: Sequence[Event]) -> Iterator[str]:
+    stood = [
+        str(event.body["status"])
+        for event in told
+        if event.kind in {f"execution.{kind}" for kind in ("started", "waiting", "resumed", "finished")}
+    ]
+    if course is not None and stood != course:
+        yield f"the execution stood {stood}, not {course}"
+
+
 def _leaves(wanted: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, Any]]:
     for node_id, places in wanted.items():
         for place, value in places.items():
@@ -277,7 +282,7 @@ def _moments(text: str, default: str, told: Sequence[Event]) -> list[int]:
     found = PLACE.match(text.strip())
     if found is None:
         return []
-    moment, node_id, place = found[1] or default, found[2], found[3]
+    moment, node_id, place, iteration = found[1] or default, found[2], found[3], found[4]
     kind = {"start": ".started", "end": ".finished"}[moment]
     return [
         event.seq
@@ -285,4 +290,5 @@ def _moments(text: str, default: str, told: Sequence[Event]) -> list[int]:
         if event.kind.endswith(kind)
         and event.body.get("node_id") == node_id
         and (place is None or (event.body["device"] or "-") == place)
+        and (iteration is None or event.body.get("iteration", "") == iteration)
     ]

@@ -198,6 +198,32 @@ async def load(
     return rows
 
 
+async def load_set(
+    execution_id: UUID, node_ids: Collection[str], host_keys: Collection[str], iteration: str
+) -> list[dict[str, Any]]:
+    """Return how nodes that set variables ended last in rounds before ``iteration``; nothing outside of rounds."""
+    if not iteration or not node_ids:
+        return []
+    rows = await database.fetch(
+        """
+        SELECT DISTINCT ON (node_id, host_key) node_id, host_key, iteration, status, outputs, output_hash
+        FROM device_results
+        WHERE execution = $1 AND node_id = ANY($2) AND host_key = ANY($3) AND status = 'success' AND iteration <> $4
+        ORDER BY node_id, host_key, started_at DESC
+        """,
+        execution_id,
+        list(node_ids),
+        list(host_keys),
+        iteration,
+    )
+    blobs = await outputs.load_blobs({row["output_hash"] for row in rows if row["output_hash"]})
+    for row in rows:
+        inline = row["outputs"]
+        row["outputs"] = msgspec.json.decode(inline) if inline else blobs.get(row["output_hash"] or "")
+        row["error"] = None
+    return rows
+
+
 async def load_failures(
     execution_id: UUID, node_ids: Collection[str], iteration: str | None = None
 ) -> list[dict[str, Any]]:

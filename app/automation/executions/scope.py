@@ -42,7 +42,7 @@ def referenced_nodes(course: Course, node_ids: Sequence[str]) -> set[str]:
         wanted |= {edge.source for edge in incoming if edge.source_handle and not edge.watch}
     for body in (course.plan.loops.get(node_id, ()) for node_id in node_ids if not course.plan.is_staged(node_id)):
         wanted |= set(last_of(course, body))
-    return wanted | {node_id for node_id in course.plan.scopes if course.type_of(node_id).sets_variables}
+    return wanted | set(course.setters)
 
 
 def last_of(course: Course, body: Sequence[str]) -> list[str]:
@@ -63,11 +63,14 @@ def node_view(status: str, outputs: Mapping[str, Any] | None, error: Mapping[str
 
 def views_of(course: Course, rows: Sequence[Mapping[str, Any]], here: str = "") -> dict[str, Any]:
     """Return the views of recorded results; of what ran in other rounds, only the variables set last are seen."""
-    return {
-        row["node_id"]: node_view(row["status"], row["outputs"], row["error"])
-        for row in rows
-        if is_visible(row["iteration"], here) or course.type_of(row["node_id"]).sets_variables
-    }
+    views: dict[str, Any] = {}
+    for row in rows:
+        node_id, sets = row["node_id"], row["node_id"] in course.setters
+        if (is_visible(row["iteration"], here) and not (sets and node_id in views)) or (
+            sets and row["status"] == "success"
+        ):
+            views[node_id] = node_view(row["status"], row["outputs"], row["error"])
+    return views
 
 
 def fleet_view(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -115,8 +118,8 @@ def failures_of(walk: Walk, node_id: str, views: Mapping[str, Any]) -> list[dict
 
 def _set_variables(course: Course, views: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for node_id in course.plan.scopes:
-        if node_id in views and course.type_of(node_id).sets_variables:
+    for node_id in course.setters:
+        if node_id in views:
             values |= views[node_id].get("outputs", {})
     return values
 

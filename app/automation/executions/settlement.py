@@ -65,7 +65,7 @@ async def settle(execution_id: UUID) -> None:
     once = await database.fetch(
         "SELECT status, node_id, error_class, error_message FROM device_results "
         "WHERE execution = $1 AND host_key = $2 AND NOT handled AND status <> 'success' "
-        "ORDER BY iteration <> '', started_at",
+        "ORDER BY iteration <> '', started_at, id",
         execution_id,
         ONCE,
     )

@@ -26,7 +26,7 @@ from app.automation.workflows.service import require_valid
 from app.automation.workflows.settings import WorkflowSettings, count_of, read_settings
 from app.core import context, database
 from app.core.access import Principal
-from app.core.clock import now
+from app.core.clock import now, uuid7
 from app.core.errors import ConflictError, ValidationError
 from app.system import service as audit
 from inventory.records import HostRecord
@@ -176,8 +176,10 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
 
 
 async def _insert_hosts(execution_id: UUID, hosting: Hosting, *, keep: bool) -> None:
+    in_order = sorted(uuid7() for _ in hosting.hosts)
     rows = [
         ExecutionHost(
+            id=row_id,
             execution=execution_id,
             host_key=record.key,
             device_id=UUID(record.id) if record.id else None,
@@ -186,7 +188,7 @@ async def _insert_hosts(execution_id: UUID, hosting: Hosting, *, keep: bool) -> 
             own_nodes=list(hosting.nodes.get(record.key, ())),
             record=_json(record) if keep else None,
         )
-        for record in hosting.hosts
+        for row_id, record in zip(in_order, hosting.hosts, strict=True)
     ]
     for start in range(0, len(rows), INSERT_BATCH):
         await ExecutionHost.insert(*rows[start : start + INSERT_BATCH])

@@ -75,6 +75,15 @@ class Course:
             self._steps[key] = Steps(steps, leads_on)
         return self._steps[key]
 
+    def is_loop(self, node_id: str) -> bool:
+        """Say whether a node with rounds is a loop, and not a block that is tried or caught."""
+        return "each" in self.type_of(node_id).triggers
+
+    @cached_property
+    def setters(self) -> tuple[str, ...]:
+        """Return the nodes that set variables."""
+        return tuple(node_id for node_id in self.plan.scopes if self.type_of(node_id).sets_variables)
+
     def goes_first(self, node_id: str) -> bool:
         """Say whether a node runs as soon as one edge to it is taken, and does not wait for the others."""
         return self.type_of(node_id).may_go_first and self.node(node_id).parameters.get("mode") == "first"
@@ -113,10 +122,15 @@ class Course:
             return False
         if any(output.name == handle for output in node_type.outputs):
             return True
-        if state.branch is None:
-            is_open = node_type.open_triggers is not None and handle.startswith(node_type.open_triggers)
-            return is_open or handle in node_type.triggers
-        return handle == state.branch
+        return handle in _ways(node_type, node_type.triggers[0] if goes_on else state.branch, handle)
+
+
+def _ways(node_type: NodeType, branch: str | None, handle: str) -> Collection[str]:
+    """Return the trigger handles that a node takes: the branch it named, or else all it has, open ones among them."""
+    if branch is not None:
+        return (branch,)
+    is_open = node_type.open_triggers is not None and handle.startswith(node_type.open_triggers)
+    return (*node_type.triggers, handle) if is_open else node_type.triggers
 
 
 @dataclass

@@ -70,20 +70,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super()._generate(Weigher().visit(source), name, filename, defer_init)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Look in a mapping first, so that ``input.items`` is the handle and not the method."""
-        if isinstance(obj, Mapping):
-            return self.getitem(obj, attribute)
-        return super().getattr(obj, attribute)
+        """Look in a mapping first, so that ``input.items`` is the handle, and then for its few harmless methods."""
+        if not isinstance(obj, Mapping):
+            return super().getattr(obj, attribute)
+        if attribute in MAPPING_METHODS and attribute not in obj:
+            return getattr(obj, attribute)
+        return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Return an item; of a mapping, fall back to its few harmless methods."""
+        """Return an item; a mapping's methods are none."""
         if not isinstance(obj, Mapping):
             return super().getitem(obj, argument)
         try:
             return obj[argument]
         except (KeyError, TypeError):
-            if argument in MAPPING_METHODS:
-                return getattr(obj, argument)
+            pass
         known = ", ".join(sorted(str(key) for key in obj)[:12]) or "nothing"
         return self.undefined(hint=f"there is no {argument!r} here; there is {known}")
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from nornir.core.task import Result, Task
@@ -11,6 +12,9 @@ from tasks import context
 from tasks.context import NodeContext
 from tasks.errors import NodeError
 from tasks.node import Handle, Params, node, outcome
+
+LONG_S = 60.0
+LONGEST_MEETING_S = 20.0
 
 
 class Behaviour(Params, frozen=True, kw_only=True):
@@ -87,23 +91,85 @@ def count(params: Behaviour) -> Result:
 
 
 def behave(host: str, params: Behaviour) -> None:
-    """Do as told: ok, fail:CLASS, fail-once:FILE, sleep:S, wait:FILE, hang:S, raise:TEXT, kill or kill-once:FILE."""
+    """Do as told: ``ok``, or a verb of VERBS with its argument behind a colon."""
     verb, _, argument = params.hosts.get(host, params.default).partition(":")
-    if verb == "fail":
-        raise NodeError(argument, f"{host} fails as told")  # type: ignore[arg-type]
-    if verb == "raise":
-        raise ZeroDivisionError(argument)
-    if verb == "sleep":
-        pause(float(argument))
-    if verb == "wait":
-        while not Path(argument).exists():
-            pause(0.02)
-    if verb == "fail-once" and first_time(Path(argument)):
+    if verb != "ok":
+        VERBS[verb](host, argument)
+
+
+def fail(host: str, error_class: str) -> None:
+    """fail:CLASS."""
+    raise NodeError(error_class, f"{host} fails as told")  # type: ignore[arg-type]
+
+
+def fail_once(host: str, mark: str) -> None:
+    """fail-once:FILE."""
+    if first_time(Path(mark)):
         raise NodeError("upstream", f"{host} fails once")
-    if verb == "hang":
-        time.sleep(float(argument))
-    if verb == "kill" or (verb == "kill-once" and first_time(Path(argument))):
+
+
+def raise_(_: str, text: str) -> None:
+    """raise:TEXT, an error that no node should raise."""
+    raise ZeroDivisionError(text)
+
+
+def kill(_: str, mark: str) -> None:
+    """kill, or kill-once:FILE: end the worker."""
+    if not mark or first_time(Path(mark)):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait(_: str, mark: str) -> None:
+    """wait:FILE: until it is there."""
+    while not Path(mark).exists():
+        pause(0.02)
+
+
+def meet(host: str, argument: str) -> None:
+    """meet:N:FOLDER: be there at the same time as others, or fail."""
+    count, _, folder = argument.partition(":")
+    Path(folder).mkdir(exist_ok=True)
+    (Path(folder) / f"{context.current().node_id} {host}").touch()
+    give_up_at = time.monotonic() + LONGEST_MEETING_S
+    while len(list(Path(folder).iterdir())) < int(count):
+        if time.monotonic() > give_up_at:
+            raise NodeError("timeout", f"{host} met nobody")
+        pause(0.02)
+
+
+def crowd(host: str, argument: str) -> None:
+    """crowd:N:FOLDER: fail where more than N are there at the same time."""
+    count, _, folder = argument.partition(":")
+    Path(folder).mkdir(exist_ok=True)
+    mark = Path(folder) / f"{context.current().node_id} {host}"
+    mark.touch()
+    present = len(list(Path(folder).iterdir()))
+    pause(0.1)
+    mark.unlink()
+    if present > int(count):
+        raise NodeError("config_rejected", f"{present} are too many")
+
+
+def sleep_once(_: str, mark: str) -> None:
+    """sleep-once:FILE: long, the first time."""
+    if first_time(Path(mark)):
+        pause(LONG_S)
+
+
+VERBS: dict[str, Callable[[str, str], None]] = {
+    "fail": fail,
+    "fail-once": fail_once,
+    "raise": raise_,
+    "kill": kill,
+    "kill-once": kill,
+    "wait": wait,
+    "meet": meet,
+    "crowd": crowd,
+    "touch": lambda _, mark: Path(mark).touch(),
+    "sleep": lambda _, seconds: pause(float(seconds)),
+    "sleep-once": sleep_once,
+    "hang": lambda _, seconds: time.sleep(float(seconds)),
+}
 
 
 def pause(seconds: float) -> None:

@@ -138,24 +138,31 @@ def _walkers(
     execution_id, load = performance.claim.execution_id, records.load
     keys, iteration = [*host_keys, ONCE], ground.iteration
     rows = db.run(patiently(lambda: load(execution_id, behind, keys, with_outputs=wanted, iteration=iteration)))
-    by_host: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        by_host.setdefault(row["host_key"], []).append(row)
+    earlier = _by_host(db.run(patiently(lambda: records.load_set(execution_id, course.setters, keys, iteration))))
+    by_host = _by_host(rows)
     walkers = {}
     for host in hosts:
         seen = [*by_host.get(ONCE, []), *by_host.get(host.key, [])]
+        before = [*earlier.get(ONCE, []), *earlier.get(host.key, [])]
         walkers[host.key] = HostWalker(
             performance=performance,
             host=host,
             place=ground.place(host),
             walk=Walk(course, ground.states(seen)),
-            views=ground.views(course, seen),
+            views=ground.views(course, [*before, *seen]),
             lost=lost_changes(intents, host.key),
             rounds=rounds_of(by_host.get(host.key, [])),
             round_names=ground.names(),
             **roles.get(host.key, {}),
         )
     return walkers
+
+
+def _by_host(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["host_key"], []).append(row)
+    return found
 
 
 async def _find_roles(performance: Performance, host_keys: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -36,18 +36,18 @@ class Foresight:
     performance: Performance
     ground: Ground
 
-    def reached(self, node_id: str) -> list[str]:
+    def reached(self, node_id: str, iteration: str) -> list[str]:
         """Return the keys of the hosts that came to a once node, in the execution's order."""
-        return [key for key, walk, _ in self._walks(()) if walk.has_passed(node_id)]
+        return [key for key, walk, _ in self._walks((), iteration) if walk.has_passed(node_id)]
 
-    def preview(self, node_id: str) -> dict[str, Any]:
+    def preview(self, node_id: str, iteration: str) -> dict[str, Any]:
         """Return devices, changes and diffs behind and before a node, and a hash of all that would be sent.
 
         ``changes`` are the parameters of each changing node, rendered for each host and masked.
         """
         nodes = self._changing_behind(node_id)
         wanted = scope.referenced_nodes(self.performance.course, nodes)
-        came = [(key, walk, views) for key, walk, views in self._walks(wanted) if walk.has_passed(node_id)]
+        came = [(key, walk, views) for key, walk, views in self._walks(wanted, iteration) if walk.has_passed(node_id)]
         hosts = self._hosts([key for key, _, _ in came])
         changes = [
             self._change(target, hosts[key], walk, views)
@@ -86,9 +86,10 @@ class Foresight:
             return {**told, "parameters": dict(node.parameters), "note": f"{LATER} ({error.message})"}
         return {**told, "parameters": performance.masker.value(given), "note": ""}
 
-    def _walks(self, wanted: Sequence[str] | set[str]) -> Iterator[tuple[str, Walk, dict[str, Any]]]:
-        course = self.performance.course
-        execution_id, iteration = self.performance.claim.execution_id, self.ground.iteration
+    def _walks(self, wanted: Sequence[str] | set[str], iteration: str) -> Iterator[tuple[str, Walk, dict[str, Any]]]:
+        course, execution_id = self.performance.course, self.performance.claim.execution_id
+        ground = self.ground.within(iteration, course)
+        self.performance.recorder.flush()
         behind = [course.plan.trigger, *course.plan.scopes]
         load = records.load
         rows = self.performance.db.run(
@@ -100,7 +101,7 @@ class Foresight:
         once = by_host.get(ONCE, [])
         for key in self._host_keys:
             seen = [*once, *by_host.get(key, [])]
-            yield key, Walk(course, self.ground.states(seen)), self.ground.views(course, seen)
+            yield key, Walk(course, ground.states(seen)), ground.views(course, seen)
 
     @cached_property
     def _host_keys(self) -> list[str]:

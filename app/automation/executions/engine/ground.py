@@ -1,8 +1,8 @@
 """The ground a walk begins on: what lies behind it, in this round of the loops around its stage and before them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from app.automation.executions import scope
 from app.automation.executions.progress import Round
@@ -17,6 +17,15 @@ class Ground:
 
     iteration: str = ""
     rounds: Sequence[Round] = ()
+    inner: Mapping[str, Collection[NodeState]] = field(default_factory=dict)
+    """Loops around that lie in the stage, as their rounds see them."""
+
+    def within(self, iteration: str, course: Course) -> Self:
+        """Return the ground of a round of loops that lie in this stage."""
+        around = [part.partition(":")[0] for part in iteration.split(".") if part]
+        staged = {opened.loop for opened in self.rounds}
+        inner = {loop: (entered(is_loop=course.is_loop(loop)),) for loop in around if loop not in staged}
+        return replace(self, iteration=iteration, inner=inner)
 
     def place(self, host: HostRecord | None = None) -> Place:
         """Return where nodes of this stage run, on a host or once."""
@@ -29,13 +38,18 @@ class Ground:
 
     def states(self, rows: Collection[Mapping[str, Any]]) -> dict[str, Collection[NodeState]]:
         """Return how the nodes behind ended, the loops around among them."""
-        entered = {around.loop: (NodeState("success", "each" if around.is_loop else "try"),) for around in self.rounds}
-        return {**states_of(rows, self.iteration), **entered}
+        around = {opened.loop: (entered(is_loop=opened.is_loop),) for opened in self.rounds}
+        return {**states_of(rows, self.iteration), **around, **self.inner}
 
     def views(self, course: Course, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return what expressions see of the nodes behind, the loops around among them."""
-        entered = {
+        seen = {
             around.loop: scope.node_view("success", {"item": around.item, "index": around.index}, None)
             for around in self.rounds
         }
-        return {**scope.views_of(course, rows, self.iteration), **entered}
+        return {**scope.views_of(course, rows, self.iteration), **seen}
+
+
+def entered(*, is_loop: bool) -> NodeState:
+    """Return how a loop, or another block, looks from within a round of it."""
+    return NodeState("success", "each" if is_loop else "try")

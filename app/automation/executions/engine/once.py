@@ -36,11 +36,16 @@ def walk_once(performance: Performance, stage: Stage, ground: Ground, intents: S
     )
     rows = performance.db.run(patiently(load_all))
     own = [row for row in rows if row["host_key"] == ONCE]
+    load_set = partial(records.load_set, execution_id, course.setters, [ONCE], ground.iteration)
+    earlier = performance.db.run(patiently(load_set))
     walker = Walker(
         performance=performance,
         place=ground.place(),
         walk=Walk(course, ground.states(rows)),
-        views={**ground.views(course, own), **_fleet_views(performance, rows, wanted | watched)},
+        views={
+            **ground.views(course, [*earlier, *own]),
+            **_fleet_views(performance, rows, wanted | watched),
+        },
         lost=lost_changes(intents, ONCE),
         rounds=rounds_of(own),
         round_names=ground.names(),

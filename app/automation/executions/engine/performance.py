@@ -39,11 +39,11 @@ HOPELESS = frozenset({"validation", "expression", "unsupported", "config_rejecte
 """Error classes that another try would only repeat."""
 
 
-def _nobody(_: str) -> Sequence[str]:
+def _nobody(_: str, __: str) -> Sequence[str]:
     return ()
 
 
-def _nothing_to_see(_: str) -> Mapping[str, Any]:
+def _nothing_to_see(_: str, __: str) -> Mapping[str, Any]:
     return {}
 
 
@@ -64,8 +64,9 @@ class Performance:
     outbound_allow: tuple[str, ...]
     counts_failures: bool = False
     """Whether the execution stops after some number of failures."""
-    reached: Callable[[str], Sequence[str]] = _nobody
-    preview: Callable[[str], Mapping[str, Any]] = _nothing_to_see
+    reached: Callable[[str, str], Sequence[str]] = _nobody
+    preview: Callable[[str, str], Mapping[str, Any]] = _nothing_to_see
+    """Both of a node in an iteration."""
     holds: Holds = field(default_factory=Holds)
     parked: dict[tuple[str, str, str], Parked] = field(default_factory=dict)
     """What is known of nodes that were parked: by node, host and iteration."""
@@ -193,8 +194,8 @@ class Performance:
             dry_run=self._is_dry(node_id),
             cancelled=self.stop.is_set,
             iteration=place.iteration,
-            reached=partial(self.reached, node_id),
-            preview=partial(self.preview, node_id),
+            reached=partial(self.reached, node_id, place.iteration),
+            preview=partial(self.preview, node_id, place.iteration),
             failures=[{"host": place.name or None, **failure} for failure in scope.get(FAILURES, ())],
             parked=self.parked.get((node_id, place.key, place.iteration)),
             before_change=partial(self._intend, node_id, place),

@@ -7,9 +7,10 @@ from typing import Any
 from nornir.core.task import Result
 
 from app.automation.executions import scope
+from app.automation.executions.engine.ground import entered
 from app.automation.executions.engine.walker import Walker
 from app.automation.executions.records import NodeRecord, iteration_of
-from app.automation.executions.walk import NodeState, Walk
+from app.automation.executions.walk import Walk
 from tasks.errors import NodeError
 
 Run = Callable[[Walker, Sequence[str]], None]
@@ -86,10 +87,9 @@ def _inside(walker: Walker, loop_id: str, index: int, item: Any, rules: Rules) -
     """Return a walker for one round: it knows all that lies behind, and nothing of the rounds before."""
     course = walker.performance.course
     body = set(course.plan.loops[loop_id])
-    is_loop = "each" in course.type_of(loop_id).triggers
+    is_loop = course.is_loop(loop_id)
     iteration = iteration_of(walker.place.iteration, loop_id, index)
     states = {node_id: ends for node_id, ends in walker.walk.states.items() if node_id not in body}
-    entry = NodeState("success", "each" if is_loop else "try")
     seen = {"item": item, "index": index} if is_loop else {"index": index}
     inner = replace(
         walker,
@@ -98,7 +98,7 @@ def _inside(walker: Walker, loop_id: str, index: int, item: Any, rules: Rules) -
             iteration=iteration,
             forgiven=walker.place.forgiven or is_forgiven(walker, loop_id, index, rules),
         ),
-        walk=Walk(walker.walk.course, {**states, loop_id: (entry,)}),
+        walk=Walk(walker.walk.course, {**states, loop_id: (entered(is_loop=is_loop),)}),
         views={**walker.views, loop_id: scope.node_view("success", seen, None)},
         round_names=seen if is_loop else walker.round_names,
         failures=[],

@@ -39,7 +39,7 @@ def _wait_for(walker: Walker, loop_id: str, index: int, rules: rounds.Rules) -> 
         loop=loop_id,
         index=index,
         item=rules.rounds[index],
-        is_loop="each" in walker.performance.course.type_of(loop_id).triggers,
+        is_loop=walker.performance.course.is_loop(loop_id),
         forgiven=rounds.is_forgiven(walker, loop_id, index, rules),
     )
     walker.park(loop_id, Park(due_at=None, body={ROUND: msgspec.to_builtins(opened)}))

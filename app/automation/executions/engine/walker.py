@@ -36,6 +36,8 @@ class Walker:
     rounds: Mapping[str, Mapping[str, NodeRecord]] = field(default_factory=dict)
     """What an earlier attempt recorded in loops: by iteration, by node."""
     round_names: Mapping[str, Any] = field(default_factory=dict)
+    set_in_rounds: dict[str, Any] = field(default_factory=dict)
+    """The nodes that set variables in rounds of this walk, as they ended last; all its rounds share it."""
     failures: list[NodeRecord] = field(default_factory=list)
     parked: list[ParkedNode] = field(default_factory=list)
     """What this walk waits for: it goes on where these go on."""
@@ -43,7 +45,9 @@ class Walker:
     def settle(self, record: NodeRecord) -> None:
         """Note how a node ended."""
         self.walk.settle(record.node_id, NodeState(record.status, record.branch))
-        self.views[record.node_id] = scope.node_view(record.status, record.outputs, record.error())
+        view = self.views[record.node_id] = scope.node_view(record.status, record.outputs, record.error())
+        if record.status == "success" and record.node_id in self.performance.course.setters:
+            self.set_in_rounds[record.node_id] = view
         if record.status == "unknown" or (
             record.status == "failed" and not self.performance.course.handles_failure(record.node_id)
         ):
@@ -53,7 +57,8 @@ class Walker:
         """Return what the expressions of a node see; a loop that is gone on with sees nothing of its own rounds."""
         performance = self.performance
         own = performance.course.plan.loops.get(node_id, ())
-        views = {name: view for name, view in self.views.items() if name not in own}
+        behind = {**self.views, **self.set_in_rounds}
+        views = {name: view for name, view in behind.items() if name not in own} if own else behind
         seen = scope.scope_of(performance.course, self.walk, node_id, performance.background, views)
         return {**seen, **self.round_names}
 
