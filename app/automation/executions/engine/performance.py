@@ -101,7 +101,8 @@ class Performance:
         call = partial(_call, node_type, params, task)
         with self.holds.slot(node_id, self.stop), self._right_to_change(node_id, node_type, host):
             self._fence(node_id, node_type, place)
-            return self._persist(node_id, place, call, partial(sessions.interrupt, task.host, "timeout"))
+            interrupt = partial(sessions.interrupt, task.host, "timeout", (node_id, place.iteration))
+            return self._persist(node_id, place, call, interrupt)
 
     def perform_once(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a once or follow node without a device."""
