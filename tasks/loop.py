@@ -20,7 +20,7 @@ class LoopParams(Params, frozen=True, kw_only=True):
     ] = "items"
     count: Annotated[int, Meta(ge=1, le=MOST_ITEMS, description="count: how often; item goes from 0.")] = 10
     items_expression: Annotated[Expression, Meta(description="The items: an array, or an object's entries.")] = (
-        "{{ input['items'] }}"
+        "{{ input['items'] if 'items' in input else none }}"
     )
     batch_size: Annotated[
         int, Meta(ge=1, le=10_000, description="Items that one round takes; above 1, `item` is an array.")
