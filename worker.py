@@ -15,7 +15,11 @@ from app.core.supervisor import Duty, supervise
 from app.credentials import vault
 from app.palette import build_catalog
 
-PRELOADED = ("app.automation.executions.engine.shard", "app.piccolo_app")
+PRELOADED = (
+    "app.automation.executions.engine.shard",
+    "app.piccolo_app",
+    "anyio._backends._asyncio",  # which anyio imports at its first use
+)
 """What a work-horse would else import again for every job."""
 DUTIES = (
     Duty(every_s=0.5, run=keep_time),

@@ -40,6 +40,11 @@ class OpsHost(Host):
         self.record = record
         self.login_source = login_source
 
+    @property
+    def max_sessions(self) -> int:
+        """How many sessions may be open to it at once."""
+        return self.record.max_sessions
+
     def logins(self, credential_type: str, explicit: str | None = None) -> Sequence[Login]:
         """Return the logins to try, in order; raises LookupError with a sentence that says why there is none.
 

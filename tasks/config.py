@@ -15,8 +15,8 @@ from tasks.dialects import DIALECTS, Dialect, dialect_of
 from tasks.errors import NodeError
 from tasks.node import Handle, node, outcome
 from tasks.secrets import TakesSecrets
-from tasks.sessions import close_sessions, device_type_of, netmiko_session
-from tasks.terminal import enable, leave_configuration, run_command
+from tasks.sessions import device_type_of, netmiko_session
+from tasks.terminal import enable, hang_up, leave_configuration, run_command
 
 UNVERIFIABLE = "banner "
 """Lines behind this are read by the device as text, and not echoed as commands are."""
@@ -96,12 +96,12 @@ def config_push(task: Task, params: ConfigPushParams) -> Result:
         with netmiko_session(task, credential=params.credential) as connection:
             enable(connection, name)
             failure = _carry_out(connection, push)
+            if failure is not None:
+                hang_up(connection)
     except NodeError as error:
         if not push.sent:
             raise
         return push.finished(_with_progress(error, push))
-    if failure is not None:
-        close_sessions(task.host)
     return push.finished(failure)
 
 

@@ -1,14 +1,14 @@
-"""Opens netmiko sessions with logins held in memory, keeps them for a host's next node, and can cut them all.
+"""Opens netmiko sessions with logins held in memory, hands them from node to node of a host, and can cut them all.
 
 A host of the service offers ``logins``; any other Nornir host brings its own username and password.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, cast
 
 import paramiko
@@ -25,14 +25,15 @@ from tasks.dialing import Line, interrupt_all
 from tasks.errors import ErrorClass, SessionError
 from tasks.failures import BROKEN, NO_PROMPT, explain
 from tasks.keys import read_private_key
+from tasks.session_pool import CONNECTION, Session, SessionPool, User
 from tasks.terminal import LiveChannel, is_clean, is_open
 
-CONNECTION = "netmiko"
-KEEPER = "opsconductor"
+POOL = "opsconductor"
 CREDENTIAL_TYPE = "ssh"
 SSH_PORT = 22
-LOOK_S = 0.1
-__all__ = ["close_sessions", "device_type_of", "interrupt", "interrupt_all", "netmiko_session", "user_of"]
+MAX_SESSIONS = 2
+"""How many sessions a host may hold that does not say so itself."""
+__all__ = ["close_sessions", "device_type_of", "interrupt", "interrupt_all", "netmiko_session"]
 
 for _noisy in ("paramiko", "netmiko"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)
@@ -77,96 +78,39 @@ class OwnLogin:
         return self.fields.get(name)
 
 
-@dataclass(eq=False)
-class Keeper:
-    """What is remembered of a host's session, in its ``connections``, where Nornir closes it with the others."""
-
-    connection: None = None
-    line: Line | None = None
-    credential: str | None = None
-    opened_at: float = 0.0
-    refused: dict[tuple[str, int], str] = field(default_factory=dict)
-    turn: threading.RLock = field(default_factory=threading.RLock)
-    """Held by the branch of a host's walk that uses the session; its other branches wait."""
-    user: str = ""
-    """The node that uses the session, and the round it is in."""
-
-    def open(self, *_: Any, **__: Any) -> None:
-        """Do nothing: a session is opened by ``netmiko_session``."""
-
-    def close(self) -> None:
-        """Close the line."""
-        if self.line is not None:
-            self.line.close()
-            self.line = None
-
-
 @contextmanager
 def netmiko_session(task: Task, *, credential: str | None = None) -> Iterator[BaseConnection]:
-    """Give a session to the task's host: the one its last node left, if that is still good, or a new one.
+    """Give a session to the task's host: one that a node has left, if it is still good, or a new one.
 
     ``credential`` names the one to log in with; else the host's own logins are tried in order, each once.
-    Whatever goes wrong is a SessionError, and closes the session. Branches of one host take turns.
+    Branches that run side by side never share one: each takes its own, or waits where the host may have no more.
+    Whatever goes wrong is a SessionError, and closes the session.
     """
     host = task.host
-    with _turn(host):
-        connection = _kept(host, credential) or _open(host, task.nornir.config, credential)
-        yield from _lent(host, connection)
-
-
-def _lent(host: Host, connection: BaseConnection) -> Iterator[BaseConnection]:
+    session = _taken(host, task.nornir.config, credential)
     try:
-        yield connection
+        yield session.connection
     except BROKEN as error:
-        not_ours = isinstance(error, OSError) and is_open(connection)
-        broken = explain(error, _keeper(host).line, host.name)
-        close_sessions(host)
+        not_ours = isinstance(error, OSError) and is_open(session.connection)
+        broken = explain(error, session.line, host.name)
+        _pool(host).drop(session)
         if not_ours:
             raise
         raise broken from error
     except BaseException:
-        close_sessions(host)
+        _pool(host).drop(session)
         raise
-
-
-@contextmanager
-def _turn(host: Host) -> Iterator[None]:
-    """Wait until no other branch uses the host's session."""
-    keeper = _keeper(host)
-    while not keeper.turn.acquire(timeout=LOOK_S):
-        if context.current().cancelled():
-            raise SessionError("cancelled", "Nothing was sent: another branch had the session.")
-    before, keeper.user = keeper.user, user_of(context.current().node_id, context.current().iteration)
-    try:
-        yield
-    finally:
-        keeper.user = before
-        keeper.turn.release()
+    _pool(host).keep(session)
 
 
 def close_sessions(host: Host) -> None:
-    """Close a host's session, without a word to the device."""
-    keeper = host.connections.get(KEEPER)
-    line = keeper.line if isinstance(keeper, Keeper) else None
-    if line is not None:
-        line.shut()
-    plugin = host.connections.pop(CONNECTION, None)
-    if plugin is not None:
-        plugin.connection.disconnect()
-    if line is not None:
-        line.close()
+    """Close a host's sessions, without a word to the device."""
+    _pool(host).close_all()
 
 
-def interrupt(host: Host, reason: ErrorClass = "timeout", *, user: str | None = None) -> None:
-    """Cut a host's session, from another thread, if the node ``user`` uses it; who does gets an error at once."""
-    keeper = host.connections.get(KEEPER)
-    if isinstance(keeper, Keeper) and keeper.line is not None and user in {None, keeper.user}:
-        keeper.line.cut(reason)
-
-
-def user_of(node_id: str, iteration: str) -> str:
-    """Return what a node is known as while it uses a session."""
-    return f"{node_id} {iteration}"
+def interrupt(host: Host, reason: ErrorClass = "timeout", user: User | None = None) -> None:
+    """Cut a host's sessions (or those of one user), from another thread; whoever uses one gets an error at once."""
+    _pool(host).cut(reason, user)
 
 
 def device_type_of(host: Host) -> str:
@@ -175,46 +119,53 @@ def device_type_of(host: Host) -> str:
     return str(napalm_to_netmiko_map.get(platform, platform))
 
 
-def _kept(host: Host, credential: str | None) -> BaseConnection | None:
-    """Return the session that is open to a host, if it may be used; close it if not."""
-    plugin = host.connections.get(CONNECTION)
-    if plugin is None:
-        return None
-    keeper = _keeper(host)
-    age_s = time.monotonic() - keeper.opened_at if keeper.line else 0.0
-    fits = keeper.credential == credential and age_s < context.current().timeouts.max_age_s
-    connection = cast(BaseConnection, plugin.connection)
-    if fits and is_clean(connection):
-        return connection
-    close_sessions(host)
-    return None
+def _pool(host: Host) -> SessionPool:
+    pool = host.connections.setdefault(POOL, SessionPool(host.connections))
+    if not isinstance(pool, SessionPool):
+        raise TypeError(f"{host.name} has a connection named {POOL!r} that is not ours; give it another name")
+    return pool
 
 
-def _keeper(host: Host) -> Keeper:
-    keeper = host.connections.setdefault(KEEPER, Keeper())
-    if not isinstance(keeper, Keeper):
-        raise TypeError(f"{host.name} has a connection named {KEEPER!r} that is not ours; give it another name")
-    return keeper
+def _taken(host: Host, configuration: Config, credential: str | None) -> Session:
+    """Return a session that is open and nobody else's, when it is this node's turn."""
+    pool, surroundings = _pool(host), context.current()
+    user = (surroundings.node_id, surroundings.iteration)
+    most = getattr(host, "max_sessions", MAX_SESSIONS)
+    session = pool.take(user, most, partial(_fits, credential), surroundings.cancelled)
+    if session.plugin is None:
+        try:
+            _open(host, configuration, credential, session)
+        except BaseException:
+            pool.drop(session)
+            raise
+        session.credential = credential
+        pool.opened(session)
+    return session
 
 
-def _open(host: Host, configuration: Config, credential: str | None) -> BaseConnection:
+def _fits(credential: str | None, session: Session) -> bool:
+    """Say whether a kept session may be used again."""
+    age_s = time.monotonic() - session.opened_at
+    is_right = session.credential == credential and age_s < context.current().timeouts.max_age_s
+    return is_right and is_clean(session.connection)
+
+
+def _open(host: Host, configuration: Config, credential: str | None, session: Session) -> None:
     """Try a host's logins in order, each once in the life of the host, until one is let in."""
     _refuse_unknown_platform(host)
-    keeper = _keeper(host)
-    logins = _logins(host, credential)
+    logins, refused = _logins(host, credential), _pool(host).refused
     for login in logins:
         identity = (login.credential_id, login.version)
-        if identity in keeper.refused and login.credential_id:
+        if identity in refused and login.credential_id:
             continue
         try:
-            connection = _log_in(host, configuration, login, keeper)
+            _log_in(host, configuration, login, session)
         except SessionError as error:
             if error.error_class != "auth":
                 raise
-            keeper.refused[identity] = login.credential_name
-            continue
-        keeper.credential, keeper.opened_at = credential, time.monotonic()
-        return connection
+            refused[identity] = login.credential_name
+        else:
+            return
     tried = ", ".join(f"{login.credential_name} (user {login['username']})" for login in logins)
     where = dialing.endpoint(*_target(host, logins[0]), host.name)
     raise SessionError("auth", f"{where} refused every login tried: {tried}. Correct the credential or its assignment.")
@@ -258,19 +209,20 @@ def _target(host: Host, login: Login) -> tuple[str, int]:
     return parameters.hostname or host.name, parameters.port or login["port"] or SSH_PORT
 
 
-def _log_in(host: Host, configuration: Config, login: Login, keeper: Keeper) -> BaseConnection:
+def _log_in(host: Host, configuration: Config, login: Login, session: Session) -> None:
     """Open a session with one login; raises SessionError, and leaves nothing open then."""
     options = _login_options(login)
-    line = keeper.line = Line(*_target(host, login), host.name)
+    line = session.line = Line(*_target(host, login), host.name)
     try:
         options["sock"] = dialing.connect(line, context.current().timeouts.connect_s)
-        return _begin(host, configuration, line, options)
+        session.plugin = _plugin(host, configuration, line, options)
+        _begin(session.connection)
     except (*BROKEN, *NO_PROMPT) as error:
         explained = explain(error, line, host.name)
-        close_sessions(host)
+        session.close()
         raise explained from error
     except BaseException:
-        close_sessions(host)
+        session.close()
         raise
 
 
@@ -292,21 +244,25 @@ def _login_options(login: Login) -> dict[str, Any]:
     return options
 
 
-def _begin(host: Host, configuration: Config, line: Line, options: dict[str, Any]) -> BaseConnection:
+def _plugin(host: Host, configuration: Config, line: Line, options: dict[str, Any]) -> Netmiko:
+    """Return netmiko's side of a session, which has done nothing yet."""
     parameters = host.get_connection_parameters(CONNECTION)
     ConnectionPluginRegister.register(CONNECTION, Netmiko)
-    plugin = host.open_connection(
-        CONNECTION,
-        configuration,
+    plugin = Netmiko()
+    plugin.open(
         hostname=line.address,
+        username=None,
+        password=None,
         port=line.port,
         platform=parameters.platform,
         extras={**(parameters.extras or {}), **options},
-        default_to_host_attributes=False,
+        configuration=configuration,
     )
-    connection = cast(BaseConnection, plugin.connection)
+    return plugin
+
+
+def _begin(connection: BaseConnection) -> None:
     connection._modify_connection_params()  # noqa: SLF001 — what netmiko's own _open does, in two steps
     connection.establish_connection()
     connection.channel = LiveChannel(cast(paramiko.Channel, connection.remote_conn), connection.encoding)
     connection._try_session_preparation()  # noqa: SLF001 — the second step, on a channel that notices a dead line
-    return connection

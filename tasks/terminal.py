@@ -103,6 +103,13 @@ def is_open(connection: BaseConnection) -> bool:
     return channel.get_transport().is_active()
 
 
+def hang_up(connection: BaseConnection) -> None:
+    """End a session whose state nobody should go on from."""
+    channel = connection.remote_conn
+    if isinstance(channel, paramiko.Channel):
+        channel.close()
+
+
 @contextmanager
 def _bounded(connection: BaseConnection, timeout_s: float) -> Iterator[None]:
     """Bound every single read, that of the echo too, for which netmiko has its own ten seconds."""

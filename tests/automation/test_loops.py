@@ -55,6 +55,26 @@ async def test_every_device_goes_its_own_number_of_rounds(admin: httpx.AsyncClie
 
 
 @work
+async def test_a_loop_that_counts_needs_no_items(admin: httpx.AsyncClient) -> None:
+    definition = workflow(
+        step("l", "logic:loop", loop_type="count", count=2),
+        step("say", "lab:once", text="{{ item }}"),
+        edges=("start -> l", "l.each -> say"),
+    )
+    execution = await run(admin, definition)
+    assert execution["status"] == "success"
+    assert [row["outputs"]["text"] for row in await results(admin, execution["id"], node="say")] == ["0", "1"]
+
+
+@work
+async def test_a_loop_without_items_says_what_it_lacks(admin: httpx.AsyncClient) -> None:
+    definition = workflow(step("l", "logic:loop"), step("say", "lab:once"), edges=("start -> l", "l.each -> say"))
+    execution = await run(admin, definition)
+    assert execution["status"] == "failed"
+    assert "items_expression gave nothing" in execution["error"]["message"]
+
+
+@work
 async def test_loops_nest_and_rounds_know_their_path(admin: httpx.AsyncClient) -> None:
     definition = workflow(
         loop("outer", "{{ [[1, 2], [3]] }}"),

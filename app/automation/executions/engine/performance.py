@@ -103,10 +103,9 @@ class Performance:
         node_type = self.course.type_of(node_id)
         params = self._prepare(node_id, place, scope)
         call = partial(_call, node_type, params, task)
-        user = sessions.user_of(node_id, place.iteration)
-        interrupt = partial(sessions.interrupt, task.host, "timeout", user=user)
         with self.holds.slot(node_id, self.stop), self._right_to_change(node_id, node_type, host):
             self._fence(node_id, node_type, place)
+            interrupt = partial(sessions.interrupt, task.host, "timeout", (node_id, place.iteration))
             return self._persist(node_id, place, call, interrupt)
 
     def perform_once(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
