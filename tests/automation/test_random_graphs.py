@@ -15,10 +15,10 @@ from app.automation.workflows.definition import read_definition
 from app.automation.workflows.graph import Plan, compile_plan
 from app.automation.workflows.service import check_definition
 from app.palette import build_catalog
-from tests.support.random_graphs import WAYS, Graph, Step, examples, graphs
+from tests.support.random_graphs import BLOCKS, WAYS, Graph, Step, examples, graphs
 from tests.support.working import NODES
 
-EXAMPLES, AT_ONCE, MOST_EVENTS = 60, 8, 5000
+EXAMPLES, AT_ONCE, MOST_EVENTS = 40, 10, 5000
 CATALOGUE = build_catalog(NODES)
 Ends = dict[tuple[str, str, str], str]
 """Status by node, place and iteration."""
@@ -31,6 +31,11 @@ class Oracle:
         self.graph = graph
         self.steps = {step.id: step for step in graph.steps}
         self.failure_edges = {source for step in graph.steps for source, handle in step.sources if handle == "failure"}
+        self.catching = {
+            step.id
+            for step in graph.steps
+            if step.kind == "catch" and any((step.id, "caught") in other.sources for other in graph.steps)
+        }
         self.taken: dict[tuple[str, str], set[str]] = {("start", "-"): {""}}
         self.ends: Ends = {("start", "-", ""): "success"}
         self.unhandled: set[str] = set()
@@ -45,25 +50,42 @@ class Oracle:
         if reached and not step.disabled:
             end = "failed" if self._fails(step, place) else "success"
         self.ends[step.id, place, ""] = end
-        if step.kind == "loop":
+        if step.kind in BLOCKS:
             self._rounds(step, place, end, handled=handled)
         if end == "failed" and not handled:
             self.unhandled.add(place)
         self.taken[step.id, place] = self._ways(step, place, end, reached=reached)
 
-    def _fails(self, step: Step, place: str) -> bool:
-        broken = step.ends[place] == "failure"
-        return broken and not (step.kind == "loop" and (step.forgiving or not step.rounds))
+    def _is_broken(self, step: Step, place: str) -> bool:
+        """Say whether a node, or what is in a block, fails: where that is on devices, on any that comes there."""
+        if step.staged:
+            return any(step.ends[host] == "failure" and self._passed(step.id, host) for host in self.graph.hosts)
+        return step.ends[place] == "failure"
 
-    def _rounds(self, loop: Step, place: str, end: str, *, handled: bool) -> None:
-        if end == "skipped" or not loop.rounds:
-            self.ends[loop.body, place, ""] = "skipped"
+    def _fails(self, step: Step, place: str) -> bool:
+        if not self._is_broken(step, place):
+            return False
+        return step.id not in self.catching and not (step.kind == "loop" and (step.forgiving or not step.rounds))
+
+    def _rounds(self, block: Step, place: str, end: str, *, handled: bool) -> None:
+        if end == "skipped" or not block.rounds:
+            self.ends[block.body, place, ""] = "skipped"
             return
-        broken = loop.ends[place] == "failure"
-        for number in range(1 if broken and not loop.forgiving else loop.rounds):
-            self.ends[loop.body, place, f"{loop.id}:{number}"] = "failed" if broken else "success"
-        if broken and not loop.forgiving and not handled:
-            self.unhandled.add(place)
+        count = self._count(block, broken=self._is_broken(block, place))
+        for body_place in self.graph.hosts if block.staged else (place,):
+            comes = not block.staged or self._passed(block.id, body_place)
+            broken = block.ends[body_place] == "failure"
+            for number in range(count):
+                status = ("failed" if broken else "success") if comes else "skipped"
+                self.ends[block.body, body_place, f"{block.id}:{number}"] = status
+            if comes and broken and end == "failed" and not handled:
+                self.unhandled.add(body_place)
+
+    def _count(self, block: Step, *, broken: bool) -> int:
+        """Return how many rounds a block comes to."""
+        if block.kind == "loop":
+            return 1 if broken and not block.forgiving else block.rounds
+        return block.rounds if broken and block.kind == "retry" else 1
 
     def _ways(self, step: Step, place: str, end: str, *, reached: bool) -> set[str]:
         first = WAYS[step.kind][0]
@@ -71,6 +93,8 @@ class Oracle:
             return {"", first} if reached else set()
         if end == "failed":
             return {"", first} if step.on_error == "continue" else {"failure"} if step.on_error != "fail" else set()
+        if step.kind == "catch" and self._is_broken(step, place):
+            return {"caught"}
         way = step.ends[place] if step.kind == "branch" else first
         return {way, ""} if way == first else {way}
 
@@ -157,7 +181,7 @@ def _order_faults(graph: Graph, told: list[Event]) -> Iterator[str]:
     scopes = {step.id: step.scope for step in graph.steps}
     for step in graph.steps:
         for (node, place), starts in moments[".started"].items():
-            if node not in {step.id, step.body}:
+            if node not in {step.id, step.body} or step.kind == "first":
                 continue
             for source, _ in step.sources:
                 same = place == "-" or scopes.get(source) != "device"
@@ -216,7 +240,10 @@ def test_stages_follow_each_other_both_ways_and_never_in_a_circle(graph: Graph) 
 def test_a_loops_body_is_in_its_stage_and_behind_it(graph: Graph) -> None:
     plan = plan_of(graph)
     for step in graph.steps:
-        if step.kind == "loop":
+        if step.kind in BLOCKS:
             (stage,) = [stage for stage in plan.stages if step.id in stage.nodes]
             assert plan.loops[step.id] == (step.body,)
-            assert stage.nodes.index(step.id) < stage.nodes.index(step.body)
+            if step.staged:
+                assert [inner.nodes for inner in plan.stages_of(step.id)] == [(step.body,)]
+            else:
+                assert stage.nodes.index(step.id) < stage.nodes.index(step.body)

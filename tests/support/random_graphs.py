@@ -9,8 +9,27 @@ from hypothesis import strategies as st
 
 from tests.support.graphs import line, step
 
-TYPES = {"device": "lab:read", "once": "lab:once", "branch": "lab:branch", "loop": "logic:loop"}
-WAYS = {"device": ["success"], "once": ["success"], "branch": ["left", "right"], "loop": ["done"]}
+TYPES = {
+    "device": "lab:read",
+    "once": "lab:once",
+    "branch": "lab:branch",
+    "loop": "logic:loop",
+    "retry": "logic:retry",
+    "catch": "logic:catch",
+    "wait": "logic:wait",
+    "first": "logic:merge",
+}
+WAYS = {kind: ["success"] for kind in TYPES} | {
+    "branch": ["left", "right"],
+    "loop": ["done"],
+    "retry": ["done"],
+    "catch": ["done", "caught"],
+}
+BLOCKS = frozenset({"loop", "retry", "catch"})
+STEERING = frozenset({"wait", "first"})
+"""What is not mocked, and always succeeds."""
+KINDS = ["device", "device", "device", "once", "once", "branch", "loop", "retry", "catch", "wait", "first"]
+WAIT_S = 0.1
 POOL = 500
 ON_ERROR = ("failure_edge", "failure_edge", "continue", "fail")
 
@@ -29,12 +48,30 @@ class Step:
     ends: Mapping[str, str] = field(hash=False)
     """By place: a way out, or failure."""
     rounds: int = 0
+    """Of a loop; of a block that is tried again, the tries."""
     forgiving: bool = True
+    staged: bool = False
+    """Whether a block that runs once has its body on devices."""
 
     @property
     def body(self) -> str:
-        """The node in a loop's body."""
+        """The node in a block's body."""
         return f"{self.id}x"
+
+    @property
+    def body_scope(self) -> str:
+        """Where a block's body runs."""
+        return "device" if self.staged else self.scope
+
+    def parameters(self) -> dict[str, Any]:
+        """Return what the node is given."""
+        by_kind: dict[str, dict[str, Any]] = {
+            "loop": {"items_expression": f"range({self.rounds})", "continue_on_error": self.forgiving},
+            "retry": {"max_retries": self.rounds - 1, "retry_delay": 0},
+            "wait": {"seconds": WAIT_S},
+            "first": {"mode": "first", "data": "{{ 1 }}"},
+        }
+        return by_kind.get(self.kind, {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,24 +88,23 @@ class Graph:
         for index in self.listing or range(len(self.steps)):
             one = self.steps[index]
             options = {"on_error": one.on_error, "disabled": one.disabled}
-            parameters: dict[str, Any] = {}
-            if one.kind == "loop":
-                parameters = {"items_expression": f"range({one.rounds})", "continue_on_error": one.forgiving}
-                nodes.append(step(one.body, TYPES[one.scope]))
-                edges.append(f"{one.id}.each -> {one.body}")
-            nodes.append(step(one.id, TYPES[one.kind], options=options, **parameters))
+            if one.kind in BLOCKS:
+                nodes.append(step(one.body, TYPES[one.body_scope]))
+                edges.append(f"{one.id}.{'each' if one.kind == 'loop' else 'try'} -> {one.body}")
+            nodes.append(step(one.id, TYPES[one.kind], options=options, **one.parameters()))
             edges += [f"{source}{handle and '.'}{handle} -> {one.id}" for source, handle in one.sources]
         return {"nodes": nodes, "edges": [line(edge) for edge in edges]}
 
     def test(self) -> dict[str, Any]:
         """Return the body of a test in which every node behaves as drawn."""
-        return {"definition": self.definition(), "devices": list(self.hosts), "mocks": dict(map(_mock, self.steps))}
+        mocks = dict(_mock(one) for one in self.steps if one.kind not in STEERING)
+        return {"definition": self.definition(), "devices": list(self.hosts), "mocks": mocks}
 
 
 def _mock(one: Step) -> tuple[str, dict[str, Any]]:
     told = {place: _behaviour(one.kind, end) for place, end in one.ends.items()}
-    name = one.body if one.kind == "loop" else one.id
-    if one.scope == "once":
+    name = one.body if one.kind in BLOCKS else one.id
+    if one.body_scope == "once":
         return name, told["-"]
     return name, {**_behaviour(one.kind, WAYS[one.kind][0]), "hosts": told}
 
@@ -90,23 +126,26 @@ def graphs(draw: st.DrawFn, most: int = 8) -> Graph:
 
 
 def _step(draw: st.DrawFn, index: int, before: list[Step], hosts: tuple[str, ...]) -> Step:
-    kind = draw(st.sampled_from(["device", "device", "once", "branch", "loop"] if before else ["device", "once"]))
+    kind = draw(st.sampled_from(KINDS if before else ["device", "once"]))
     named = _named(draw, len(before))
     sources = tuple(("start", "") if at < 0 else (before[at].id, _handle(draw, before[at])) for at in sorted(named))
     feeds = {before[at].scope for at in named if at >= 0}
     scope = kind if kind in {"device", "once"} else "device" if "device" in feeds else "once"
-    places = hosts if scope == "device" else ("-",)
-    ways = [*WAYS[kind], *WAYS[kind], *WAYS[kind], "failure"]
+    staged = kind in BLOCKS and scope == "once" and draw(st.booleans())
+    places = hosts if scope == "device" or staged else ("-",)
+    own = ["left", "right"] if kind == "branch" else [WAYS[kind][0]]
+    ways = own if kind in STEERING else [*own, *own, *own, "failure"]
     return Step(
         id=f"n{index}",
         kind=kind,
         scope=scope,
         sources=sources,
-        on_error="failure_edge" if kind == "branch" else draw(st.sampled_from(ON_ERROR)),
+        on_error=draw(st.sampled_from(ON_ERROR)),
         disabled=draw(st.integers(0, 9)) == 0,
         ends={place: draw(st.sampled_from(ways)) for place in places},
-        rounds=draw(st.integers(0, 3)) if kind == "loop" else 0,
+        rounds=draw(st.integers(0 if kind == "loop" else 2, 3)) if kind in BLOCKS else 0,
         forgiving=draw(st.booleans()) if kind == "loop" else True,
+        staged=staged,
     )
 
 
@@ -156,4 +195,5 @@ def _variety(graph: Graph) -> int:
         if one.scope == "device" and source in steps and steps[source].scope == "once"
         if parting & {before for before, _ in steps[source].sources}
     ]
-    return len(parting) + 3 * len(returns)
+    kinds = {one.kind for one in graph.steps} | {"staged" for one in graph.steps if one.staged}
+    return len(parting) + 3 * len(returns) + 2 * len(kinds)
