@@ -18,7 +18,7 @@ from app.palette import build_catalog
 from tests.support.random_graphs import BLOCKS, WAYS, Graph, Step, examples, graphs
 from tests.support.working import NODES
 
-EXAMPLES, AT_ONCE, MOST_EVENTS = 40, 10, 5000
+EXAMPLES, AT_ONCE, MOST_EVENTS = 30, 10, 5000
 CATALOGUE = build_catalog(NODES)
 Ends = dict[tuple[str, str, str], str]
 """Status by node, place and iteration."""
