@@ -12,11 +12,11 @@ import msgspec
 
 from app.automation.executions import events
 from tests.support.cases import Case, Decision, Graph, Happened, differences
-from tests.support.working import ended
+from tests.support.working import ENDED
 
 AT_ONCE = 10
 LONGEST_S = 90
-LOOK_S = 0.05
+LOOK_S = 0.2
 MOST_EVENTS = 5000
 NODE = re.compile(r"([\w-]+)(?:@([\w-]+))?\Z")
 API = "/automation/v1"
@@ -47,7 +47,7 @@ async def _run(callers: Callers, case: Case, own: Path) -> list[str]:
         again = msgspec.structs.replace(case, expected=case.rerun.expected, devices=case.rerun.devices)
         answer = await admin.post(f"{API}/executions/{execution['id']}/rerun", json=case.rerun.asked())
         assert answer.status_code == 202, f"it cannot be run again: {answer.text}"
-        execution = await ended(admin, answer.json()["data"]["id"])
+        execution = await _end(admin, answer.json()["data"]["id"])
         found = [f"(rerun) {text}" for text in differences(again, await _look(admin, execution, own))]
     return found
 
@@ -87,7 +87,7 @@ async def _run_for_real(callers: Callers, case: Case) -> dict[str, Any]:
         await _decide(callers, execution["id"], decision)
     if case.cancel_when:
         await _cancel(admin, execution["id"], case.cancel_when)
-    return await ended(admin, execution["id"])
+    return await _end(admin, execution["id"])
 
 
 async def _save(admin: httpx.AsyncClient, graph: Graph, name: str) -> str:
@@ -128,6 +128,17 @@ async def _cancel(admin: httpx.AsyncClient, execution_id: str, moment: str) -> N
     await _until(has_come, f"{moment} never came")
     answer = await admin.post(f"{path}/cancel")
     assert answer.status_code in {200, 202}, answer.text
+
+
+async def _end(admin: httpx.AsyncClient, execution_id: str) -> dict[str, Any]:
+    """Wait for the end of an execution and return it."""
+    path = f"{API}/executions/{execution_id}"
+
+    async def has_ended() -> bool:
+        return (await admin.get(path)).json()["data"]["status"] in ENDED
+
+    await _until(has_ended, "it did not end")
+    return dict((await admin.get(path)).json()["data"])
 
 
 async def _until(is_so: Callable[[], Coroutine[Any, Any, bool]], failure: str) -> None:
