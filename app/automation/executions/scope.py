@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.automation.executions.walk import Course, Walk, is_visible
-from app.automation.workflows.parameters import referred
-from app.automation.workflows.validation import node_names
 from app.core.clock import now
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -25,16 +23,10 @@ class Background:
 
 def referenced_nodes(course: Course, node_ids: Sequence[str]) -> set[str]:
     """Return the nodes whose outputs some nodes need: named in an expression, or at the far end of a data edge."""
-    names = node_names(course.definition)
-    wanted = {
-        names[name]
-        for node_id in node_ids
-        for reference in referred(course.node(node_id), course.type_of(node_id))
-        if (name := reference.node or reference.name) in names
-    }
+    wanted = {meant for node_id in node_ids for meant in course.named_in(node_id).values()}
     for node_id in node_ids:
         wanted |= {edge.source for edge in course.definition.incoming(node_id) if edge.source_handle}
-    return wanted | {node_id for node_id in course.plan.scopes if course.type_of(node_id).sets_variables}
+    return wanted.union(course.setters)
 
 
 def node_view(status: str, outputs: Mapping[str, Any] | None, error: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -65,7 +57,7 @@ def scope_of(
 ) -> dict[str, Any]:
     """Build the scope of a node; ``views`` are the nodes behind it, as ``node_view`` and ``fleet_view`` make them."""
     present = now()
-    named = {name: views[meant] for name, meant in node_names(course.definition).items() if meant in views}
+    named = {name: views[meant] for name, meant in course.named_in(node_id).items() if meant in views}
     short = {name: view.get("outputs", view) for name, view in named.items() if _IDENTIFIER.match(name)}
     return {
         **short,
@@ -83,8 +75,8 @@ def scope_of(
 
 def _set_variables(course: Course, views: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for node_id in course.plan.scopes:
-        if node_id in views and course.type_of(node_id).sets_variables:
+    for node_id in course.setters:
+        if node_id in views:
             values |= views[node_id].get("outputs", {})
     return values
 

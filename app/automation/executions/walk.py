@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 from app.automation.executions.statuses import ResultStatus
 from app.automation.workflows.definition import Definition, Edge, Node
+from app.automation.workflows.expressions import Reference
 from app.automation.workflows.graph import Catalogue, Plan, Stage
 from app.automation.workflows.loops import own_steps
+from app.automation.workflows.parameters import referred
+from app.automation.workflows.validation import node_names
 from tasks.node import NodeType
 
 PASSED = "passed"
@@ -45,7 +48,29 @@ class Course:
 
     def type_of(self, node_id: str) -> NodeType:
         """Return a node's type."""
-        return self.catalogue[self.definition.nodes[node_id].type_id]
+        found = self._types.get(node_id)
+        if found is None:
+            found = self._types[node_id] = self.catalogue[self.definition.nodes[node_id].type_id]
+        return found
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The node that each name means in an expression."""
+        return node_names(self.definition)
+
+    @cached_property
+    def setters(self) -> list[str]:
+        """The nodes that set variables, in the order they run."""
+        return [node_id for node_id in self.plan.scopes if self.type_of(node_id).sets_variables]
+
+    def named_in(self, node_id: str) -> dict[str, str]:
+        """Return the names of nodes that a node's expressions use, with the node that each means."""
+        if node_id not in self._named:
+            used = list(referred(self.node(node_id), self.type_of(node_id)))
+            wanted = {reference.node or reference.name for reference in used}
+            sees_all = Reference("nodes") in used
+            self._named[node_id] = {name: meant for name, meant in self.names.items() if sees_all or name in wanted}
+        return self._named[node_id]
 
     def parks_in(self, stage: Stage) -> bool:
         """Say whether any node of a stage may be parked: it waits, or it is a loop with stages of its own."""
@@ -55,6 +80,14 @@ class Course:
     def has_own_targets(self) -> bool:
         """Say whether any node has targets of its own."""
         return any(node.options.targets is not None for node in self.definition.nodes.values())
+
+    @cached_property
+    def _types(self) -> dict[str, NodeType]:
+        return {}
+
+    @cached_property
+    def _named(self) -> dict[str, dict[str, str]]:
+        return {}
 
     @cached_property
     def _steps(self) -> dict[tuple[str, ...], Steps]:
