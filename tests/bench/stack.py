@@ -96,18 +96,18 @@ class Stack:
 
 
 @contextmanager
-def running(workers: int = WORKERS) -> Iterator[Stack]:
+def running(workers: int = WORKERS, logs: Path = LOGS) -> Iterator[Stack]:
     """Run the product with some workers on an empty database, and leave nothing behind but its logs in build/."""
     password = secrets.token_urlsafe()
-    LOGS.mkdir(exist_ok=True)
-    for log in (LOGS / "api.log", LOGS / "worker.log"):
+    logs.mkdir(exist_ok=True)
+    for log in (logs / "api.log", logs / "worker.log"):
         log.unlink(missing_ok=True)
     with ExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opsconductor-bench-")))
         stack.callback(erase_embedded, state)
         plan = StackPlan(
             environ=_environ(state, workers),
-            log_folder=LOGS,
+            log_folder=logs,
             first_command=("user", "create-admin", "--username", ADMIN),
             first_environ={"OPSCONDUCTOR_ADMIN_PASSWORD": password},
         )
@@ -138,10 +138,10 @@ def _environ(state: Path, workers: int) -> dict[str, str]:
 
 
 def _child(name: str) -> psutil.Process:
-    """Find the process of a part of the product among those that this one started."""
+    """Find the process of a part of the product among those that this one started, the last of them."""
     command = own_command(name)[1:]
-    (found,) = (child for child in psutil.Process().children() if child.cmdline()[1:] == command)
-    return found
+    found = (child for child in psutil.Process().children() if child.cmdline()[1:] == command)
+    return max(found, key=lambda child: child.create_time())
 
 
 def _answered(answer: httpx.Response) -> Any:

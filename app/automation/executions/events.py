@@ -47,12 +47,15 @@ async def append(execution_id: UUID, events: Sequence[Event]) -> None:
     if row is None:
         return
     first = row["event_seq"] - len(events) + 1
-    await database.execute_many(
-        "INSERT INTO execution_events (id, execution, seq, kind, body, at) VALUES ($1, $2, $3, $4, $5, now())",
-        [
-            (uuid7(), execution_id, first + index, event.kind, outputs.storable(event.body))
-            for index, event in enumerate(events)
-        ],
+    described = [
+        {"id": uuid7(), "seq": first + index, "kind": event.kind, "body": event.body}
+        for index, event in enumerate(events)
+    ]
+    await database.execute(
+        "INSERT INTO execution_events (id, execution, seq, kind, body, at) SELECT id, $1, seq, kind, body, now() "
+        "FROM json_to_recordset($2::json) AS new(id uuid, seq bigint, kind text, body jsonb)",
+        execution_id,
+        outputs.storable(described),
     )
 
 

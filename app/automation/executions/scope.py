@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.automation.executions.walk import Course, Walk, is_visible
-from app.automation.workflows.parameters import referred
-from app.automation.workflows.validation import node_names
 from app.core.clock import now
 
 FAILURES = "failures"
@@ -30,13 +28,7 @@ def referenced_nodes(course: Course, node_ids: Sequence[str]) -> set[str]:
 
     They are named in an expression, stand at the far end of a data edge, or end the body of a loop, which tells them.
     """
-    names = node_names(course.definition)
-    wanted = {
-        names[name]
-        for node_id in node_ids
-        for reference in referred(course.node(node_id), course.type_of(node_id))
-        if (name := reference.node or reference.name) in names
-    }
+    wanted = {meant for node_id in node_ids for meant in course.named_in(node_id).values()}
     for node_id in node_ids:
         incoming = course.definition.incoming(node_id)
         wanted |= {edge.source for edge in incoming if edge.source_handle and not edge.watch}
@@ -87,7 +79,7 @@ def scope_of(
 ) -> dict[str, Any]:
     """Build the scope of a node; ``views`` are the nodes behind it, as ``node_view`` and ``fleet_view`` make them."""
     present = now()
-    named = {name: views[meant] for name, meant in node_names(course.definition).items() if meant in views}
+    named = {name: views[meant] for name, meant in course.named_in(node_id).items() if meant in views}
     short = {name: view.get("outputs", view) for name, view in named.items() if _IDENTIFIER.match(name)}
     return {
         **short,

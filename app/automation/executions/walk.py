@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 from app.automation.executions.statuses import ResultStatus
 from app.automation.workflows.definition import Definition, Edge, Node
+from app.automation.workflows.expressions import Reference
 from app.automation.workflows.graph import Catalogue, Plan, Stage
 from app.automation.workflows.loops import own_steps
+from app.automation.workflows.parameters import referred
+from app.automation.workflows.validation import node_names
 from tasks.node import NodeType
 
 PASSED = "passed"
@@ -45,19 +48,28 @@ class Course:
 
     def type_of(self, node_id: str) -> NodeType:
         """Return a node's type."""
-        return self.catalogue[self.definition.nodes[node_id].type_id]
+        found = self._types.get(node_id)
+        if found is None:
+            found = self._types[node_id] = self.catalogue[self.definition.nodes[node_id].type_id]
+        return found
 
-    def parks_in(self, stage: Stage) -> bool:
-        """Say whether any node of a stage may be parked: it waits, or it is a loop with stages of its own."""
-        return any(
-            self.type_of(node_id).may_park(self.node(node_id).parameters) or self.plan.is_staged(node_id)
-            for node_id in stage.nodes
-        )
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The node that each name means in an expression."""
+        return node_names(self.definition)
 
     @cached_property
     def has_own_targets(self) -> bool:
         """Say whether any node has targets of its own."""
         return any(node.options.targets is not None for node in self.definition.nodes.values())
+
+    @cached_property
+    def _types(self) -> dict[str, NodeType]:
+        return {}
+
+    @cached_property
+    def _named(self) -> dict[str, dict[str, str]]:
+        return {}
 
     @cached_property
     def _steps(self) -> dict[tuple[str, ...], Steps]:

@@ -38,7 +38,10 @@ class ExpressionError(Exception):
 
 @dataclass(frozen=True)
 class Reference:
-    """A name an expression uses: the top-level name, and the node it means where that is one."""
+    """A name an expression uses: the top-level name, and the node it means where that is one.
+
+    ``nodes`` without a node stands for all of them.
+    """
 
     name: str
     node: str | None = None
@@ -83,7 +86,7 @@ def _references(tree: nodes.Template, assigned: set[str]) -> Iterator[Reference]
             yield Reference(name.name)
     accesses: list[nodes.Getattr | nodes.Getitem] = [*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)]
     for access in accesses:
-        if not (isinstance(access.node, nodes.Name) and access.node.name == "nodes"):
+        if not _is_of_nodes(access):
             continue
         if isinstance(access, nodes.Getattr):
             yield Reference("nodes", access.attr)
@@ -91,6 +94,12 @@ def _references(tree: nodes.Template, assigned: set[str]) -> Iterator[Reference]
             yield Reference("nodes", str(access.arg.value))
         else:
             raise ExpressionError("a node is named by a constant, as in nodes.version or nodes['version']")
+    if sum(name.name == "nodes" for name in tree.find_all(nodes.Name)) > sum(map(_is_of_nodes, accesses)):
+        yield Reference("nodes")
+
+
+def _is_of_nodes(access: nodes.Getattr | nodes.Getitem) -> bool:
+    return isinstance(access.node, nodes.Name) and access.node.name == "nodes"
 
 
 def _as_expression(text: str) -> str:

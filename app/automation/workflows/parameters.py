@@ -114,13 +114,17 @@ def wanted(node: Node, scope: Mapping[str, Any]) -> bool:
 
 def with_defaults(given: Mapping[str, Any], params: type[Params]) -> dict[str, Any]:
     """Return the parameters with the defaults that are texts to evaluate; the others are left to the Struct."""
+    return {**_evaluated_defaults(params), **given}
+
+
+@lru_cache(maxsize=1024)
+def _evaluated_defaults(params: type[Params]) -> dict[str, str]:
     kinds = evaluation_of(params)
-    defaults = {
+    return {
         field.name: field.default
         for field in msgspec.structs.fields(params)
         if isinstance(field.default, str) and (kinds.get(field.name) == "expression" or is_template(field.default))
     }
-    return {**defaults, **given}
 
 
 @lru_cache(maxsize=1024)

@@ -44,6 +44,8 @@ class HostWalker(Walker):
     """Walks one host; its nodes are subtasks of the stage's Nornir task."""
 
     host: HostRecord
+    host_view: Mapping[str, Any]
+    """The host as expressions see it."""
     is_target: bool = True
     own_nodes: Collection[str] = ()
     """The nodes with targets of their own, of which this host is one."""
@@ -51,7 +53,7 @@ class HostWalker(Walker):
 
     def names(self, node_id: str) -> dict[str, Any]:
         """Return what the expressions of a node see, the host among it."""
-        return {**super().names(node_id), "host": msgspec.to_builtins(self.host)}
+        return {**super().names(node_id), "host": self.host_view}
 
     def is_foreign(self, node_id: str) -> bool:
         """Say whether a node is not meant for this host: it, or the execution, has other targets."""
@@ -147,6 +149,7 @@ def _walkers(
         walkers[host.key] = HostWalker(
             performance=performance,
             host=host,
+            host_view=msgspec.to_builtins(host),
             place=ground.place(host),
             walk=Walk(course, ground.states(seen)),
             views=ground.views(course, [*before, *seen]),
