@@ -58,6 +58,22 @@ class Course:
         """The node that each name means in an expression."""
         return node_names(self.definition)
 
+    def named_in(self, node_id: str) -> dict[str, str]:
+        """Return the names of nodes that a node's expressions use, with the node that each means."""
+        if node_id not in self._named:
+            used = list(referred(self.node(node_id), self.type_of(node_id)))
+            wanted = {reference.node or reference.name for reference in used}
+            sees_all = Reference("nodes") in used
+            self._named[node_id] = {name: meant for name, meant in self.names.items() if sees_all or name in wanted}
+        return self._named[node_id]
+
+    def parks_in(self, stage: Stage) -> bool:
+        """Say whether any node of a stage may be parked: it waits, or it is a loop with stages of its own."""
+        return any(
+            self.type_of(node_id).may_park(self.node(node_id).parameters) or self.plan.is_staged(node_id)
+            for node_id in stage.nodes
+        )
+
     @cached_property
     def has_own_targets(self) -> bool:
         """Say whether any node has targets of its own."""
