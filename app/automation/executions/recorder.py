@@ -106,7 +106,9 @@ class Recorder:
             node_id,
             place,
             verdict.status,
-            handled=verdict.status == "failed" and (place.forgiven or self.course.handles_failure(node_id)),
+            handled=verdict.status == "failed"
+            and not getattr(result, "goes_no_further", False)
+            and (place.forgiven or self.course.handles_failure(node_id)),
             branch=getattr(result, "branch", None),
             outputs=self._masker.value(result.result) if isinstance(result.result, Mapping) else None,
             error_class=verdict.error_class,

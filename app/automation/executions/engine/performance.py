@@ -130,9 +130,10 @@ class Performance:
         while True:
             result, error = _attempted(bounded)
             if isinstance(error, Abandoned):
-                if place.host is not None:
-                    self.abandoned.add(place.key)
-                return result
+                if place.host is None:
+                    return result
+                self.abandoned.add(place.key)
+                return Result(host=None, failed=True, exception=error, goes_no_further=True)
             if error is None or attempt > options.retries or not self._may_retry(node_id, place, error):
                 return result
             delay_s = options.delay_s(attempt)
