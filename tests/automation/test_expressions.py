@@ -111,3 +111,15 @@ def test_any_text_is_evaluated_or_refused_with_an_expression_error(text: str) ->
     except ExpressionError:
         return
     assert "{" in text or value == text
+
+
+@pytest.mark.parametrize("text", ["{{ nodes | length }}", "{{ nodes.a.status ~ (nodes | list) }}"])
+def test_all_nodes_are_meant_where_none_is_named(text: str) -> None:
+    assert Reference("nodes") in references(text)
+
+
+def test_a_node_that_is_named_does_not_mean_them_all() -> None:
+    assert references("{{ nodes.a.status }}{{ nodes['b'].status }}") == [
+        Reference("nodes", "a"),
+        Reference("nodes", "b"),
+    ]

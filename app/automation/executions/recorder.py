@@ -60,6 +60,7 @@ class Recorder:
         self._masker = masker
         self._on_commit = on_commit
         self._backlog: queue.Queue[NodeRecord | Note | threading.Event | None] = queue.Queue(BACKLOG_ROWS)
+        self._hurry = threading.Event()
         self._failure: BaseException | None = None
         self._attempts: dict[Key, int] = {}
         self._begun: dict[Key, float] = {}
@@ -70,6 +71,7 @@ class Recorder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._hurry.set()
         self._backlog.put(None)
         self._writer.join()
         self._raise_failure()
@@ -171,6 +173,7 @@ class Recorder:
     def flush(self) -> None:
         """Return when everything noted so far is committed."""
         reached = threading.Event()
+        self._hurry.set()
         self._put(reached)
         while not reached.wait(FLUSH_LOOK_S):
             self._raise_failure()
@@ -218,17 +221,19 @@ class Recorder:
             self._failure = error
 
     def _next_batch(self) -> tuple[list[NodeRecord | Note | threading.Event], bool]:
+        """Return what has come together in a moment: the writer is not woken for every row, unless somebody waits."""
         batch: list[NodeRecord | Note | threading.Event] = []
         item = self._backlog.get()
-        until = time.monotonic() + BATCH_WAIT_S
+        self._hurry.wait(BATCH_WAIT_S)
         while item is not None:
             batch.append(item)
             if isinstance(item, threading.Event):
+                self._hurry.clear()
                 return batch, True
             if len(batch) >= BATCH_ROWS:
                 return batch, True
             try:
-                item = self._backlog.get(timeout=max(0.0, until - time.monotonic()))
+                item = self._backlog.get_nowait()
             except queue.Empty:
                 return batch, True
         return batch, False

@@ -181,7 +181,7 @@ class Walk:
 
     def reaches(self, node_id: str) -> bool:
         """Say whether a node runs: some edge to it was taken."""
-        return bool(self.taken(node_id))
+        return any(self._is_taken(edge, node_id) for edge in self.course.definition.incoming(node_id))
 
     def taken(self, node_id: str) -> list[Edge]:
         """Return the edges to a node that were taken."""

@@ -121,8 +121,9 @@ class Performance:
         node, node_type = self.course.node(node_id), self.course.type_of(node_id)
         self._refuse_if_hopeless(node_id, node_type)
         parameters.wanted(node, scope)
-        params = self._params(node_id, place, scope)
-        context.enter(self._context(node_id, place, scope))
+        vault = self._vault(node_id, place)
+        params = parameters.values(node, node_type, vault.with_secrets(node, node_type, scope))
+        context.enter(self._context(node_id, place, scope, vault))
         return params
 
     def _persist(self, node_id: str, place: Place, call: Callable[[], Result], interrupt: Callable[[], None]) -> Result:
@@ -177,16 +178,12 @@ class Performance:
         if self._is_dry(node_id) and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
             raise NodeError("unsupported", f"{node_type.id} cannot say what it would do, so a dry run refuses it.")
 
-    def _params(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Params:
-        """Evaluate a node's parameters, with its secrets in sight of nothing else."""
-        node, node_type = self.course.node(node_id), self.course.type_of(node_id)
-        return parameters.values(node, node_type, self._vault(node_id, place).with_secrets(node, node_type, scope))
-
     def _vault(self, node_id: str, place: Place) -> NodeVault:
+        """Return the vault as this run of a node sees it."""
         occasion = {"execution": self.background.execution["id"], "node": node_id, "host": place.name or None}
         return NodeVault(db=self.db, masker=self.masker, actor=self.actor, occasion=occasion)
 
-    def _context(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> NodeContext:
+    def _context(self, node_id: str, place: Place, scope: Mapping[str, Any], vault: NodeVault) -> NodeContext:
         return NodeContext(
             execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": place.name},
             node_id=node_id,
@@ -202,7 +199,7 @@ class Performance:
             user_id=str(self.actor.user_id),
             run=self.db.run,
             evaluate=partial(parameters.evaluate_beside, scope),
-            credential=self._vault(node_id, place).open,
+            credential=vault.open,
             keep_secret=lambda secret: self.masker.learn([secret]),
             masked=self.masker.text,
             kept=self.kept,
