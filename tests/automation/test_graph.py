@@ -37,13 +37,24 @@ def test_a_once_node_between_devices_makes_three_stages_in_a_row() -> None:
     assert stages(compiled(raw)) == [("device", ("a",), ()), ("once", ("o",), (0,)), ("device", ("b",), (1,))]
 
 
-def test_siblings_that_nothing_connects_are_stages_of_their_own() -> None:
+def test_siblings_that_nothing_waits_for_are_branches_of_one_stage() -> None:
     raw = workflow(
         step("a", "test:device", command="x"),
         step("b", "test:device", command="y"),
-        edges=("start -> a", "start -> b"),
+        step("o", "test:once"),
+        edges=("start -> a", "start -> b", "start -> o"),
     )
-    assert [nodes for _, nodes, _ in stages(compiled(raw))] == [("a",), ("b",)]
+    assert [nodes for _, nodes, _ in stages(compiled(raw))] == [("o",), ("a", "b")]
+
+
+def test_siblings_of_which_one_is_waited_for_are_stages_of_their_own() -> None:
+    raw = workflow(
+        step("a", "test:device", command="x"),
+        step("b", "test:device", command="y"),
+        step("o", "test:once"),
+        edges=("start -> a", "start -> b", "a -> o"),
+    )
+    assert [nodes for _, nodes, _ in stages(compiled(raw))] == [("a",), ("b",), ("o",)]
 
 
 def test_a_node_behind_ranks_of_different_height_waits_for_the_highest() -> None:

@@ -14,11 +14,10 @@ def chain(node_type: str, length: int, **parameters: Any) -> dict[str, Any]:
 
 
 def fan(node_type: str, width: int, **parameters: Any) -> dict[str, Any]:
-    """Return a workflow of so many branches of one node, side by side behind a first one."""
+    """Return a workflow of so many branches of one node, side by side behind the trigger."""
     names = [f"n{number}" for number in range(width)]
-    first = step("first", "bench:noop-once" if node_type.endswith("-once") else "bench:noop")
     branches = (step(name, node_type, **parameters) for name in names)
-    return workflow(first, *branches, edges=("start -> first", *(f"first -> {name}" for name in names)))
+    return workflow(*branches, edges=tuple(f"start -> {name}" for name in names))
 
 
 def loop(node_type: str, rounds: int, *, once: bool) -> dict[str, Any]:

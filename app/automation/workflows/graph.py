@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
@@ -112,7 +113,7 @@ def compile_plan(definition: Definition, catalogue: Catalogue, trigger: str) -> 
     shape = _Shape.of(definition, scopes, loops, parts, catalogue)
     for loop, own in parts.items():
         ranks = _ranks(definition, own if loop else [trigger, *own], shape)
-        groups = _components(definition, own, ranks)
+        groups = _side_by_side(definition, _components(definition, own, ranks), ranks, shape)
         stages += _stages(definition, groups, ranks, scopes, loop, first_index=len(stages))
     return Plan(
         trigger=trigger,
@@ -131,7 +132,7 @@ class _Shape:
 
     scopes: Mapping[str, RunScope]
     around: Mapping[str, str]
-    borders: Collection[str]
+    borders: AbstractSet[str]
 
     @classmethod
     def of(
@@ -224,6 +225,23 @@ def _components(definition: Definition, steps: list[str], ranks: Mapping[str, in
     for node_id in steps:
         groups.setdefault(root(node_id), []).append(node_id)
     return sorted(groups.values(), key=lambda group: ranks[group[0]])
+
+
+def _side_by_side(
+    definition: Definition, groups: list[list[str]], ranks: Mapping[str, int], shape: _Shape
+) -> list[list[str]]:
+    """Put groups together that wait for the same and that nothing waits for: they are branches of one stage."""
+    group_of = {node_id: number for number, group in enumerate(groups) for node_id in group}
+    merged: dict[object, list[str]] = {}
+    for number, group in enumerate(groups):
+        edges = [edge for node_id in group for edge in definition.outgoing(node_id)]
+        leads_on = any(group_of.get(edge.target, number) != number for edge in edges)
+        alone = leads_on or not shape.borders.isdisjoint(group)
+        sources = (edge.source for node_id in group for edge in definition.incoming(node_id))
+        behind = frozenset(group_of.get(source, source) for source in sources) - {number}
+        key = number if alone else (ranks[group[0]], shape.scopes[group[0]], behind)
+        merged.setdefault(key, []).extend(group)
+    return list(merged.values())
 
 
 def _stages(
