@@ -26,6 +26,7 @@ Key = tuple[str, str, str]
 BATCH_ROWS = 500
 BATCH_WAIT_S = 0.01
 FLUSH_LOOK_S = 0.1
+BACKLOG_LOOK_S = 0.01
 BACKLOG_ROWS = 5000
 """How much may wait to be written before the devices' threads are made to wait too."""
 
@@ -59,7 +60,7 @@ class Recorder:
         self._database = database
         self._masker = masker
         self._on_commit = on_commit
-        self._backlog: queue.Queue[NodeRecord | Note | threading.Event | None] = queue.Queue(BACKLOG_ROWS)
+        self._backlog: queue.SimpleQueue[NodeRecord | Note | threading.Event | None] = queue.SimpleQueue()
         self._hurry = threading.Event()
         self._failure: BaseException | None = None
         self._attempts: dict[Key, int] = {}
@@ -193,6 +194,9 @@ class Recorder:
 
     def _put(self, item: NodeRecord | Note | threading.Event) -> None:
         self._raise_failure()
+        while self._backlog.qsize() >= BACKLOG_ROWS:
+            time.sleep(BACKLOG_LOOK_S)
+            self._raise_failure()
         self._backlog.put(item)
 
     def _raise_failure(self) -> None:

@@ -17,7 +17,7 @@ class Runtime:
 
     def redis(self) -> Redis:
         """Return a new client; one made before a fork must not be used after it."""
-        return Redis.from_url(self.settings.require_redis(), socket_connect_timeout=5)
+        return Redis.from_url(self.settings.require_redis(), socket_connect_timeout=5, driver_info=None)
 
 
 _runtime: list[Runtime] = []
