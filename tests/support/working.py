@@ -19,6 +19,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NODES = Path(__file__).resolve().parent / "nodes"
 ENDED = {"success", "partial", "failed", "cancelled", "timeout"}
 PATIENCE_S = 90.0
+MEASURED = "gw0"
+"""The test process whose workers' coverage is measured: every work-horse writes a file of it, at a high price."""
 
 
 def redis_url() -> str:
@@ -32,6 +34,8 @@ def workers(count: int = 2, log: Path | None = None) -> Iterator[subprocess.Pope
     """Run a supervisor with some workers on this process' database and Redis; what they say goes to ``log``."""
     environment = {**os.environ, "WORKERS": str(count), "OPSCONDUCTOR_NODES_PATH": str(NODES)}
     environment |= {"REDIS_URL": redis_url(), "OUTBOUND_ALLOW": "127.0.0.0/8"}
+    if os.environ.get("PYTEST_XDIST_WORKER", MEASURED) != MEASURED:
+        environment = {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}
     with (log or Path(os.devnull)).open("ab") as said:
         process = subprocess.Popen(
             [sys.executable, "worker.py"], cwd=REPOSITORY, env=environment, stdout=said, stderr=said
