@@ -17,7 +17,7 @@ run: .venv/installed ## Run everything in this terminal; its data is in .state, 
 	@OPSCONDUCTOR_STATE_DIR="$(STATE)" $(BIN)/opsconductor up
 
 test: .venv/installed-dev ## Run the whole suite in parallel; fails under 90 % coverage of branches and lines.
-	@$(BIN)/pytest -n $(TESTERS) --dist worksteal --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+	@$(BIN)/pytest -n $(TESTERS) --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 check: .venv/installed-dev ## Lint, check the format, the types and the imports.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
