@@ -24,8 +24,9 @@ ROOT = os.geteuid() == 0
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAST = {"fsync": "off", "full_page_writes": "off"}
 OWNER = """
-import sys, time
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, whatever shell the suite was started from
 from app.core.embedded import start_postgres
 root = Path(sys.argv[2]) if sys.argv[2] else None
 running = start_postgres(Path(sys.argv[1]), settings={"fsync": "off"}, data_root=root)
@@ -239,7 +240,7 @@ def test_a_ctrl_c_in_the_owners_terminal_does_not_reach_the_server(ground: Groun
     owner = ground.start_elsewhere()
     read_line(owner)
     os.killpg(owner.pid, signal.SIGINT)
-    owner.wait()
+    owner.wait(30)
     found = ground.start()
     assert found.attached
     assert found.stop()

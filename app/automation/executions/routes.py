@@ -104,7 +104,7 @@ class StartController(Controller):
         responses={HTTP_200_OK: ResponseSpec(Reply[WorkflowTestRead], description="The test has ended.")},
         opt=also_answers(404),
     )
-    async def test_workflow(
+    async def run_workflow_test(
         self,
         data: JSONBody[WorkflowTestRequest],
         catalogue: Palette,

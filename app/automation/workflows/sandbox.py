@@ -1,6 +1,6 @@
 """The sandbox expressions run in: Jinja2's, with items before attributes and every growth bounded before it happens."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from jinja2 import StrictUndefined, nodes
@@ -81,10 +81,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Return an item; a mapping's methods are none."""
         if not isinstance(obj, Mapping):
             return super().getitem(obj, argument)
-        try:
+        if isinstance(argument, Hashable) and argument in obj:
             return obj[argument]
-        except (KeyError, TypeError):
-            pass
         known = ", ".join(sorted(str(key) for key in obj)[:12]) or "nothing"
         return self.undefined(hint=f"there is no {argument!r} here; there is {known}")
 
