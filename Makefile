@@ -1,7 +1,9 @@
 # What a developer calls. Each target makes .venv by itself, with the Python that PYTHON names (3.11 or newer).
+# Tests run in one process more than there are cores, since many of them wait.
 PYTHON ?= python3
 STATE ?= $(CURDIR)/.state
 BIN := .venv/bin
+TESTERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt
 OLD := OpsConductor needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12
 
@@ -15,7 +17,7 @@ run: .venv/installed ## Run everything in this terminal; its data is in .state, 
 	@OPSCONDUCTOR_STATE_DIR="$(STATE)" $(BIN)/opsconductor up
 
 test: .venv/installed-dev ## Run the whole suite in parallel; fails under 90 % coverage of branches and lines.
-	@$(BIN)/pytest -n auto --cov --cov-report=term --cov-fail-under=90 $(ARGS)
+	@$(BIN)/pytest -n $(TESTERS) --cov --cov-report=term --cov-fail-under=90 $(ARGS)
 
 check: .venv/installed-dev ## Lint, check the format, the types and the imports.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

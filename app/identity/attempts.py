@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import anyio.to_thread
 from redis import Redis
 
+from app.core import rates
 from app.core.errors import RateLimitError
 
 WINDOW_S = 900
@@ -32,15 +33,11 @@ class Attempts:
 
     def _count(self) -> None:
         for key, limit in self._limits().items():
-            with self.redis.pipeline() as pipeline:
-                pipeline.set(key, 0, ex=WINDOW_S, nx=True)
-                pipeline.incr(key)
-                pipeline.ttl(key)
-                _, count, ttl_s = pipeline.execute()
-            if count > limit:
+            rate = rates.count(self.redis, key, WINDOW_S)
+            if rate.times > limit:
                 raise RateLimitError(
-                    f"There were too many attempts to log in. Try again in {max(ttl_s, 1)} seconds.",
-                    retry_after_s=max(ttl_s, 1),
+                    f"There were too many attempts to log in. Try again in {rate.left_s} seconds.",
+                    retry_after_s=rate.left_s,
                 )
 
     def _forgive(self) -> None:

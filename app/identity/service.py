@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from piccolo.columns import Column
 
 from app.core import database
-from app.core.access import PERMISSIONS, SYSTEM, Principal
+from app.core.access import SYSTEM, Principal
 from app.core.clock import now
 from app.core.errors import AuthorizationError, ConflictError, NotFoundError
 from app.core.paging import Ordering, Page, PageRequest, read_page
@@ -39,21 +38,6 @@ async def get_user(user_id: UUID) -> dict[str, Any]:
         raise NotFoundError(f"There is no user {user_id}.", code="USER_NOT_FOUND")
     roles = await role_service.roles_of([user_id])
     return {**row, "roles": roles.get(user_id, [])}
-
-
-async def find_principal(user_id: UUID) -> Principal | None:
-    """Return an active user with the permissions he holds now, or None; for what runs on his behalf without him."""
-    row = await database.fetch_one(
-        "SELECT u.username, coalesce(jsonb_agg(DISTINCT code) FILTER (WHERE code IS NOT NULL), '[]') AS permissions "
-        'FROM users u LEFT JOIN grants g ON g."user" = u.id LEFT JOIN roles r ON r.id = g.role '
-        "LEFT JOIN LATERAL jsonb_array_elements_text(r.permissions) AS code ON true "
-        "WHERE u.id = $1 AND u.status = 'active' GROUP BY u.id, u.username",
-        user_id,
-    )
-    if row is None:
-        return None
-    held = frozenset(msgspec.json.decode(row["permissions"], type=list[str]))
-    return Principal(user_id=user_id, username=row["username"], permissions=held & PERMISSIONS.keys())
 
 
 async def create_user(

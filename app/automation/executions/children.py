@@ -11,9 +11,8 @@ from app.automation.executions.starting import StartRequest
 from app.automation.workflows import service as workflows
 from app.automation.workflows.graph import Catalogue
 from app.core import database
-from app.core.errors import ConflictError, NotFoundError, ValidationError
+from app.core.errors import ConflictError, NotFoundError
 from app.devices import service as devices
-from app.devices import targets as device_targets
 from app.identity.acting import acting_user
 
 DEEPEST = 5
@@ -44,18 +43,14 @@ async def start_child(
         )
         if found is not None:
             return UUID(str(found["id"]))
-        workflow = await _find_workflow(wanted)
+        workflow = await workflows.find_workflow(wanted)
         await _refuse_recursion(parent, execution["depth"], workflow)
         actor = await acting_user(execution["requested_by"])
         actor.require("automation.workflow.run")
-        if targets is None:
-            hosts = await devices.host_records([UUID(key) for key in host_keys])
-        else:
-            hosts = await device_targets.resolve(targets)
         request = StartRequest(
             workflow=workflow,
-            targets={"devices": [host.id for host in hosts]} if targets is None else targets,
-            hosts=hosts,
+            targets={"devices": list(host_keys)} if targets is None else targets,
+            hosts=await devices.host_records([UUID(key) for key in host_keys]) if targets is None else None,
             variables=variables,
             trigger={"execution": str(parent)},
             kind="workflow",
@@ -100,13 +95,6 @@ async def has_ended(execution_id: UUID) -> bool:
         "SELECT finished_at IS NOT NULL AS ended FROM executions WHERE id = $1 FOR UPDATE", execution_id
     )
     return row is None or bool(row["ended"])
-
-
-async def _find_workflow(wanted: str) -> Mapping[str, Any]:
-    row = await database.fetch_one("SELECT id FROM workflows WHERE id::text = $1 OR name = $1", wanted)
-    if row is None:
-        raise ValidationError.of("workflow", f"there is no workflow {wanted!r}")
-    return await workflows.get_workflow(row["id"])
 
 
 async def _refuse_recursion(parent: UUID, depth: int, workflow: Mapping[str, Any]) -> None:

@@ -7,7 +7,9 @@ from typing import Any, Self
 from uuid import UUID
 
 import msgspec
+from redis import Redis
 
+from app.automation.executions import starting
 from app.core import database
 from app.core.access import Principal
 from app.core.clock import uuid7
@@ -59,6 +61,14 @@ async def once(key: Key | None, begin: Callable[[], Awaitable[UUID]]) -> Started
         execution_id = await begin()
         await database.execute("UPDATE idempotency_keys SET execution = $2 WHERE id = $1", taken, execution_id)
     return Started(execution_id=execution_id)
+
+
+async def start(key: Key | None, begin: Callable[[], Awaitable[UUID]], redis: Redis) -> Started:
+    """Begin an execution at most once for a key, and tell the queue when it is a new one."""
+    started = await once(key, begin)
+    if not started.replayed:
+        await starting.announce(started.execution_id, redis)
+    return started
 
 
 async def purge() -> int:

@@ -1,7 +1,7 @@
 """Outputs at rest: small ones beside their result, large ones once, under their hash, compressed."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -31,6 +31,14 @@ def storable(value: Any) -> str:
 def plain(value: Any) -> Any:
     """Return a value as it comes back from where it is stored."""
     return msgspec.json.decode(storable(value))
+
+
+async def unpack(rows: Sequence[dict[str, Any]]) -> None:
+    """Put into result rows, in place of stored ``outputs`` and ``output_hash``, what they are."""
+    blobs = await load_blobs({row["output_hash"] for row in rows if row["output_hash"]})
+    for row in rows:
+        inline, stored = row["outputs"], row.pop("output_hash")
+        row["outputs"] = msgspec.json.decode(inline) if inline else blobs.get(stored or "")
 
 
 def pack(outputs: Mapping[str, Any] | None) -> StoredOutput:

@@ -87,7 +87,8 @@ async def claim_shard(shard_id: UUID, owner: str) -> Claim | None:
         if row is None:
             return None
         begun = await database.fetch_one(
-            "UPDATE executions SET status = 'running', started_at = now() "
+            "UPDATE executions SET status = 'running', started_at = now(), "
+            "deadline_at = now() + make_interval(secs => (settings ->> 'timeout_s')::float) "
             "WHERE id = $1 AND status = 'queued' RETURNING id",
             row["execution"],
         )

@@ -74,6 +74,22 @@ class NodeRecord:
     duration_ms: int = 0
     attempt: int = 1
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "NodeRecord":
+        """Return a recorded result as it was recorded, as far as a walk asks for it."""
+        return cls(
+            node_id=row["node_id"],
+            host_key=row["host_key"],
+            host_name=row["device_name"],
+            iteration=row["iteration"],
+            status=row["status"],
+            branch=row["branch"],
+            outputs=row["outputs"],
+            error_class=row["error_class"],
+            message=row["error_message"],
+            started_at=row["started_at"],
+        )
+
     def error(self) -> dict[str, str] | None:
         """Return the error as expressions and answers show it."""
         return {"class": self.error_class, "message": self.message} if self.error_class else None
@@ -193,10 +209,8 @@ async def load(
         iterations_behind(iteration),
         list(without_loops),
     )
-    blobs = await outputs.load_blobs({row["output_hash"] for row in rows if row["output_hash"]})
+    await outputs.unpack(rows)
     for row in rows:
-        inline = row["outputs"]
-        row["outputs"] = msgspec.json.decode(inline) if inline else blobs.get(row["output_hash"] or "")
         row["error"] = {"class": row["error_class"], "message": row["error_message"]} if row["error_class"] else None
     return rows
 
@@ -219,26 +233,24 @@ async def load_set(
         list(host_keys),
         iteration,
     )
-    blobs = await outputs.load_blobs({row["output_hash"] for row in rows if row["output_hash"]})
-    for row in rows:
-        inline = row["outputs"]
-        row["outputs"] = msgspec.json.decode(inline) if inline else blobs.get(row["output_hash"] or "")
-        row["error"] = None
-    return rows
+    await outputs.unpack(rows)
+    return [{**row, "error": None} for row in rows]
 
 
 async def load_failures(
     execution_id: UUID, node_ids: Collection[str], iteration: str | None = None
-) -> list[dict[str, Any]]:
-    """Return the failed and unknown results of some nodes, in one round or in all, the earliest first."""
-    return await database.fetch(
-        "SELECT node_id, host_key, device_name, iteration, status, error_class, error_message, started_at "
-        "FROM device_results WHERE execution = $1 AND node_id = ANY($2) AND status IN ('failed', 'unknown') "
+) -> list[NodeRecord]:
+    """Return the failed and unknown results of some nodes, in one round or in all, the earliest first; no outputs."""
+    rows = await database.fetch(
+        "SELECT node_id, host_key, device_name, iteration, status, branch, NULL AS outputs, error_class, "
+        "error_message, started_at FROM device_results WHERE execution = $1 AND node_id = ANY($2) "
+        "AND status IN ('failed', 'unknown') "
         "AND ($3::text IS NULL OR iteration = $3) ORDER BY started_at",
         execution_id,
         list(node_ids),
         iteration,
     )
+    return [NodeRecord.of(row) for row in rows]
 
 
 def iteration_of(outer: str, loop: str, index: int) -> str:

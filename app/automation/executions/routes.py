@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
-import anyio
 import msgspec
 from litestar import Controller, MediaType, Response, delete, get, post
 from litestar.openapi import ResponseSpec
@@ -17,7 +16,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED, HTTP_204_NO_CO
 from litestar.types import ControllerRouterHandler
 
 from app.automation.executions import artifacts, comparing, events, exporting, reading, results, service, testing
-from app.automation.executions.answers import answer_start
+from app.automation.executions.answers import answer, answer_start, wait_up_to
 from app.automation.executions.comparing import Question
 from app.automation.executions.exporting import Format
 from app.automation.executions.idempotency import Key
@@ -32,7 +31,7 @@ from app.automation.executions.schemas import (
     ResultRead,
 )
 from app.automation.executions.service import ExecutionFilter
-from app.automation.executions.statuses import ENDED, ExecutionStatus, ResultStatus, TriggerKind
+from app.automation.executions.statuses import ExecutionStatus, ResultStatus, TriggerKind
 from app.automation.executions.testing import WorkflowTestRead, WorkflowTestRequest
 from app.core.errors import MalformedError
 from app.web.dependencies import Caller, Configuration, Paging, Palette, RedisClient
@@ -118,14 +117,9 @@ class StartController(Controller):
         Every node that touches what is outside needs a mock; what is expected is compared once it has ended.
         """
         execution = await testing.start_test(data, catalogue, principal, redis=redis, workers=settings.workers)
-        with anyio.move_on_after(wait):
-            await service.wait_for_end(execution.id, settings.require_redis())
+        await wait_up_to(wait, execution.id, settings)
         told = await testing.read_test(execution.id, data.expect)
-        return Response(
-            reply(told),
-            status_code=HTTP_200_OK if told.execution.status in ENDED else HTTP_202_ACCEPTED,
-            headers={"Location": f"/automation/v1/executions/{execution.id}"},
-        )
+        return answer(told, told.execution)
 
 
 class ExecutionController(Controller):

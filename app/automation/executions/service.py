@@ -26,13 +26,11 @@ from app.automation.executions.statuses import ENDED, TriggerKind, node_status
 from app.automation.executions.tables import Execution, ExecutionHost, NodeExecution
 from app.automation.workflows import service as workflows
 from app.automation.workflows.graph import Catalogue
-from app.automation.workflows.packages import disabled_packages
 from app.core import database
 from app.core.access import Principal
 from app.core.errors import ConflictError, NotFoundError, ValidationError
 from app.core.matching import contains, every, every_given, read_id
 from app.core.paging import Ordering, Page, PageRequest, read_page
-from app.devices import targets as device_targets
 from app.system import service as audit
 
 ORDERING = Ordering(
@@ -81,10 +79,7 @@ async def start_execution(
         workflow = await workflows.get_workflow(workflow_id)
         return await begin_execution(workflow, given, catalogue, actor, workers=workers)
 
-    started = await idempotency.once(key, begin)
-    if not started.replayed:
-        await starting.announce(started.execution_id, redis)
-    return started
+    return await idempotency.start(key, begin, redis)
 
 
 async def begin_execution(
@@ -99,15 +94,10 @@ async def begin_execution(
     """Check and write a start, inside the caller's transaction when there is one; announcing it is the caller's."""
     check_variables(given.variables)
     _check_trigger(given.trigger)
-    disabled = await disabled_packages()
-    definition, plan = starting.plan_start(workflow, given.trigger_node, catalogue, disabled)
-    starting.require_rights(actor, definition, plan)
-    hosts = [] if given.targets is None else await device_targets.resolve(given.targets)
     return await starting.begin(
         StartRequest(
             workflow=workflow,
-            targets=given.targets or {},
-            hosts=hosts,
+            targets=given.targets,
             variables=given.variables,
             trigger=given.trigger,
             trigger_node=given.trigger_node,

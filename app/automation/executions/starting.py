@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -28,6 +27,7 @@ from app.core import context, database
 from app.core.access import Principal
 from app.core.clock import now, uuid7
 from app.core.errors import ConflictError, ValidationError
+from app.devices import targets as device_targets
 from app.system import service as audit
 from inventory.records import HostRecord
 
@@ -39,12 +39,13 @@ class StartRequest:
     """What is to be started: a workflow's row, on which hosts, with what, and by which kind of trigger."""
 
     workflow: Mapping[str, Any]
-    targets: Mapping[str, Any]
-    hosts: Sequence[HostRecord]
+    targets: Mapping[str, Any] | None
     variables: Mapping[str, Any]
     trigger: Mapping[str, Any]
     trigger_node: str | None
     dry_run: bool
+    hosts: Sequence[HostRecord] | None = None
+    """Where they are known already; else those that the targets name."""
     parent: UUID | None = None
     parent_node: str | None = None
     depth: int = 0
@@ -98,8 +99,8 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
     if plan.has_device_stages and not hosting.hosts:
         raise ValidationError.of("targets", "this workflow has device nodes: say which devices they run on")
     trigger = {**request.trigger, "kind": request.kind, "node": plan.trigger}
-    request = replace(request, trigger=trigger, hosts=hosting.hosts)
-    execution = _row(request, plan, actor, workers)
+    request = replace(request, trigger=trigger)
+    execution = _row(request, plan, actor, len(hosting.hosts), workers)
     async with database.transaction():
         await Execution.insert(execution)
         await _insert_hosts(execution.id, hosting, keep=request.mocks is not None)
@@ -107,7 +108,7 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
         await _record_trigger(execution.id, plan, request.trigger)
         if request.carried is not None:
             await carry_over(request.carried, execution.id, [record.key for record in hosting.hosts])
-        await events.append(execution.id, [Event("execution.queued", {"devices": len(request.hosts)})])
+        await events.append(execution.id, [Event("execution.queued", {"devices": len(hosting.hosts)})])
         await progress.open_stages(execution.id, plan.stages_of(""))
         if not plan.stages:
             await settle(execution.id)
@@ -119,7 +120,7 @@ async def begin(request: StartRequest, catalogue: Catalogue, actor: Principal, w
             details={
                 "workflow": request.workflow["name"],
                 "trigger": request.kind,
-                "devices": len(request.hosts),
+                "devices": len(hosting.hosts),
                 "dry_run": request.dry_run,
             },
         )
@@ -133,9 +134,12 @@ async def announce(execution_id: UUID, redis: Redis) -> None:
 
 
 async def _host(request: StartRequest, definition: Definition, plan: Plan) -> Hosting:
+    hosts = request.hosts
+    if hosts is None:
+        hosts = [] if request.targets is None else await device_targets.resolve(request.targets)
     if request.mocks is not None:
-        return invent(definition, plan, request.hosts)
-    return only(await host(definition, plan, request.hosts), request.only)
+        return invent(definition, plan, hosts)
+    return only(await host(definition, plan, hosts), request.only)
 
 
 def _failure_limit(settings: WorkflowSettings, hosts: int) -> int | None:
@@ -145,7 +149,7 @@ def _failure_limit(settings: WorkflowSettings, hosts: int) -> int | None:
     return None if settings.max_failed is None else count_of(settings.max_failed, hosts)
 
 
-def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> Execution:
+def _row(request: StartRequest, plan: Plan, actor: Principal, hosts: int, workers: int) -> Execution:
     settings = read_settings(request.workflow.get("settings") or {})
     return Execution(
         workflow_id=request.workflow["id"],
@@ -153,7 +157,7 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
         workflow_version=request.workflow["version"],
         definition=_json(request.workflow["definition"]),
         plan=_json(plan),
-        targets=_json(request.targets),
+        targets=_json(request.targets or {}),
         variables=_json(request.variables),
         trigger=_json(request.trigger),
         trigger_kind=request.kind,
@@ -165,10 +169,9 @@ def _row(request: StartRequest, plan: Plan, actor: Principal, workers: int) -> E
         test=request.mocks is not None,
         mocks=_json(request.mocks or {}),
         settings=_json(settings),
-        failure_limit=_failure_limit(settings, len(request.hosts)),
-        deadline_at=now() + timedelta(seconds=settings.timeout_s) if settings.timeout_s is not None else None,
-        shard_size=shard_size(len(request.hosts), workers),
-        devices_total=len(request.hosts),
+        failure_limit=_failure_limit(settings, hosts),
+        shard_size=shard_size(hosts, workers),
+        devices_total=hosts,
         requested_by=actor.user_id,
         requested_by_name=actor.username,
         request_id=context.current().request_id,

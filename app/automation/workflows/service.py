@@ -24,7 +24,7 @@ from app.core import database
 from app.core.access import Principal
 from app.core.clock import now
 from app.core.errors import ConflictError, NotFoundError, ValidationError
-from app.core.matching import contains, every, has_entry
+from app.core.matching import contains, every, has_entry, read_id
 from app.core.paging import Ordering, Page, PageRequest, read_page
 from app.system import service as audit
 
@@ -107,6 +107,22 @@ async def get_workflow(workflow_id: UUID) -> dict[str, Any]:
     if row is None:
         raise NotFoundError(f"There is no workflow {workflow_id}.", code="WORKFLOW_NOT_FOUND")
     return dict(row)
+
+
+async def find_workflow(reference: str) -> dict[str, Any]:
+    """Return the workflow of an id or a name; raises ValidationError."""
+    workflow_id = read_id(reference)
+    wanted = Workflow.name == reference if workflow_id is None else Workflow.id == workflow_id
+    row = await Workflow.select().where(wanted).first().output(load_json=True)
+    if row is None:
+        raise ValidationError.of("workflow", f"there is no workflow {reference!r}")
+    return dict(row)
+
+
+async def is_enabled(workflow_id: UUID | None) -> bool | None:
+    """Say whether a workflow is enabled; None where it is there no more."""
+    row = await Workflow.select(Workflow.enabled).where(Workflow.id == workflow_id).first()
+    return None if row is None else bool(row["enabled"])
 
 
 async def create_workflow(given: WorkflowCreate, catalogue: Catalogue, actor: Principal) -> dict[str, Any]:

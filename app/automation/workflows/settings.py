@@ -31,7 +31,9 @@ class WorkflowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     ] = "continue"
     timeout_s: Annotated[
         Annotated[float, msgspec.Meta(ge=1, le=MAX_TIMEOUT_S)] | None,
-        msgspec.Meta(description="How many seconds an execution may last, 1 to 604,800; null: as long as it takes."),
+        msgspec.Meta(
+            description="How many seconds an execution may last once a worker has begun it, 1 to 604,800; null: any."
+        ),
     ] = None
     max_failed: Annotated[
         Annotated[int, msgspec.Meta(ge=0, le=MAX_HOSTS)] | Percentage | None,

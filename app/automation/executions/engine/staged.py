@@ -1,6 +1,7 @@
 """Staged rounds: a loop that runs once and holds device nodes is parked while the stages of each round run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -50,43 +51,30 @@ def _ended_round(walker: Walker, loop_id: str) -> int | None:
     return None if parked is None else int(parked.body[ROUND]["index"])
 
 
-def _failures(walker: Walker, loop_id: str, index: int) -> list[NodeRecord]:
-    """Return the failures of a round that nothing in it handled."""
-    course = walker.performance.course
-    found = _failed_rows(walker, loop_id, iteration_of(walker.place.iteration, loop_id, index))
-    counting = [row for row in found if row["status"] == "unknown" or not course.handles_failure(row["node_id"])]
-    return [
-        NodeRecord(
-            node_id=row["node_id"],
-            host_key=row["host_key"],
-            host_name=row["device_name"],
-            status=row["status"],
-            started_at=row["started_at"],
-            error_class=row["error_class"],
-            message=f"{row['device_name']}: {row['error_message']}" if row["device_name"] else row["error_message"],
-        )
-        for row in counting
-    ]
+def _failures(walker: Walker, loop_id: str, index: int | None) -> list[NodeRecord]:
+    """Return the failures of a round (or of all) that nothing in it handled."""
+    performance = walker.performance
+    body, execution_id = performance.course.plan.loops[loop_id], performance.claim.execution_id
+    iteration = None if index is None else iteration_of(walker.place.iteration, loop_id, index)
+    found = performance.db.run(patiently(lambda: records.load_failures(execution_id, body, iteration)))
+    handles = performance.course.handles_failure
+    return [_naming_its_host(record) for record in found if record.status == "unknown" or not handles(record.node_id)]
+
+
+def _naming_its_host(record: NodeRecord) -> NodeRecord:
+    return replace(record, message=f"{record.host_name}: {record.message}") if record.host_name else record
 
 
 def _account(walker: Walker, loop_id: str, items: Sequence[Any]) -> list[dict[str, Any]]:
     """Say of each round how it ended, and which devices failed in it."""
-    course = walker.performance.course
-    failed: dict[str, list[dict[str, Any]]] = {}
-    for row in _failed_rows(walker, loop_id, None):
-        if row["status"] == "unknown" or not course.handles_failure(row["node_id"]):
-            failed.setdefault(row["iteration"], []).append(row)
+    failed: dict[str, list[NodeRecord]] = {}
+    for record in _failures(walker, loop_id, None):
+        failed.setdefault(record.iteration, []).append(record)
     told = []
     for index, item in enumerate(items):
-        rows = failed.get(iteration_of(walker.place.iteration, loop_id, index), [])
-        error = {"class": rows[0]["error_class"], "message": rows[0]["error_message"]} if rows else None
-        names = sorted({row["device_name"] for row in rows if row["device_name"]})
-        status = "failed" if rows else "success"
+        here = failed.get(iteration_of(walker.place.iteration, loop_id, index), [])
+        error = here[0].error() if here else None
+        names = sorted({record.host_name for record in here if record.host_name})
+        status = "failed" if here else "success"
         told.append({"index": index, "item": item, "status": status, "error": error, "failed": names})
     return told
-
-
-def _failed_rows(walker: Walker, loop_id: str, iteration: str | None) -> list[dict[str, Any]]:
-    performance = walker.performance
-    body, execution_id = performance.course.plan.loops[loop_id], performance.claim.execution_id
-    return performance.db.run(patiently(lambda: records.load_failures(execution_id, body, iteration)))

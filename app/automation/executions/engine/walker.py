@@ -113,16 +113,5 @@ def rounds_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, NodeReco
     recorded: dict[str, dict[str, NodeRecord]] = {}
     for row in rows:
         if row["iteration"]:
-            recorded.setdefault(row["iteration"], {})[row["node_id"]] = NodeRecord(
-                node_id=row["node_id"],
-                host_key=row["host_key"],
-                host_name=row["device_name"],
-                iteration=row["iteration"],
-                status=row["status"],
-                branch=row["branch"],
-                outputs=row["outputs"],
-                error_class=row["error_class"],
-                message=row["error_message"],
-                started_at=row["started_at"],
-            )
+            recorded.setdefault(row["iteration"], {})[row["node_id"]] = NodeRecord.of(row)
     return recorded

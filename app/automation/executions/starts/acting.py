@@ -5,7 +5,7 @@ from typing import Any
 
 from app.core.access import Principal
 from app.core.errors import AuthorizationError
-from app.identity import service as identity
+from app.identity.acting import find_principal
 
 RUN = "automation.workflow.run"
 
@@ -15,7 +15,7 @@ async def author_of(workflow: Mapping[str, Any]) -> Principal:
 
     He must still be active and allowed to run workflows: a trigger fires with nobody's rights but his.
     """
-    author = None if workflow["author_id"] is None else await identity.find_principal(workflow["author_id"])
+    author = None if workflow["author_id"] is None else await find_principal(workflow["author_id"])
     if author is None:
         raise AuthorizationError(
             f"Whoever wrote the workflow {workflow['name']!r} is not active any more, so its triggers start nothing. "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import anyio.to_thread
 from redis import Redis
 
+from app.core import rates
 from app.core.errors import RateLimitError
 
 WINDOW_S = 60
@@ -29,13 +30,9 @@ class Traffic:
     def _count(self) -> None:
         path = hashlib.sha256(self.path.encode()).hexdigest()
         for key, limit in ((f"{PREFIX}{path}:{self.address}", SENDER_LIMIT), (f"{PREFIX}{path}", PATH_LIMIT)):
-            with self.redis.pipeline() as pipeline:
-                pipeline.set(key, 0, ex=WINDOW_S, nx=True)
-                pipeline.incr(key)
-                pipeline.ttl(key)
-                _, count, ttl_s = pipeline.execute()
-            if count > limit:
+            rate = rates.count(self.redis, key, WINDOW_S)
+            if rate.times > limit:
                 raise RateLimitError(
-                    f"There were too many requests to this webhook. Try again in {max(ttl_s, 1)} seconds.",
-                    retry_after_s=max(ttl_s, 1),
+                    f"There were too many requests to this webhook. Try again in {rate.left_s} seconds.",
+                    retry_after_s=rate.left_s,
                 )

@@ -12,7 +12,8 @@ from app.automation.executions.idempotency import Key, Started
 from app.automation.executions.progress import read_plan
 from app.automation.executions.starting import StartRequest
 from app.automation.executions.starts.schemas import RerunRequest
-from app.automation.workflows.definition import Definition, read_definition
+from app.automation.workflows import service as workflows
+from app.automation.workflows.definition import Definition
 from app.automation.workflows.graph import Catalogue, Plan
 from app.automation.workflows.loops import reach
 from app.automation.workflows.validation import as_it_runs
@@ -41,19 +42,15 @@ async def rerun(
     """
 
     async def begin() -> UUID:
-        request = await _request(execution_id, given, catalogue, actor)
+        request = await _request(execution_id, given, catalogue)
         return await starting.begin(request, catalogue, actor, workers)
 
-    started = await idempotency.once(key, begin)
-    if not started.replayed:
-        await starting.announce(started.execution_id, redis)
-    return started
+    return await idempotency.start(key, begin, redis)
 
 
-async def _request(execution_id: UUID, given: RerunRequest, catalogue: Catalogue, actor: Principal) -> StartRequest:
+async def _request(execution_id: UUID, given: RerunRequest, catalogue: Catalogue) -> StartRequest:
     old = await _find_ended(execution_id)
     plan = read_plan(old["plan"])
-    starting.require_rights(actor, read_definition(old["definition"])[0], plan)
     meant = await _meant(execution_id, given)
     if plan.has_device_stages and not meant:
         raise ConflictError("No device of that execution is meant: there is nothing to run.", code="NOTHING_TO_RERUN")
@@ -100,12 +97,12 @@ async def _meant(execution_id: UUID, given: RerunRequest) -> list[dict[str, Any]
 
 async def _workflow(old: dict[str, Any]) -> dict[str, Any]:
     """Return the workflow as the old execution ran it; one that was disabled since is not run again."""
-    now = await database.fetch_one("SELECT enabled FROM workflows WHERE id = $1", old["workflow_id"])
+    enabled = await workflows.is_enabled(old["workflow_id"])
     return {
         "id": old["workflow_id"],
         "name": old["workflow_name"],
         "version": old["workflow_version"],
-        "enabled": now["enabled"] if now else True,
+        "enabled": enabled is not False,
         "definition": old["definition"],
         "settings": old["settings"],
     }

@@ -72,7 +72,7 @@ def _as_told(told: dict[str, Any]) -> OwnResponse:
 
 async def _outputs(execution_id: UUID, node_ids: Sequence[str]) -> dict[str, Any]:
     """Return the outputs of the once node among these that ended last, with what looks like a secret masked."""
-    row = await database.fetch_one(
+    rows = await database.fetch(
         "SELECT outputs, output_hash FROM device_results WHERE execution = $1 AND host_key = $2 "
         "AND node_id = ANY($3) AND status = 'success' "
         "ORDER BY started_at + make_interval(secs => duration_ms / 1000.0) DESC LIMIT 1",
@@ -80,10 +80,5 @@ async def _outputs(execution_id: UUID, node_ids: Sequence[str]) -> dict[str, Any
         ONCE,
         list(node_ids),
     )
-    if row is None:
-        return {}
-    if row["output_hash"]:
-        found = (await outputs.load_blobs([row["output_hash"]]))[row["output_hash"]]
-    else:
-        found = msgspec.json.decode(row["outputs"]) if row["outputs"] else {}
-    return dict(redact(found))
+    await outputs.unpack(rows)
+    return dict(redact(rows[0]["outputs"] or {})) if rows else {}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from redis import Redis
 
-from app.automation.executions import idempotency, service, starting
+from app.automation.executions import idempotency, service
 from app.automation.executions.idempotency import Key, Started
 from app.automation.executions.schemas import ExecuteRequest
 from app.automation.executions.starts.schemas import NodeRunRequest
@@ -41,10 +41,7 @@ async def run_node(
         wanted = ExecuteRequest(targets=given.targets, dry_run=given.dry_run)
         return await service.begin_execution(workflow, wanted, catalogue, actor, workers=workers, kind="node")
 
-    started = await idempotency.once(key, begin)
-    if not started.replayed:
-        await starting.announce(started.execution_id, redis)
-    return started
+    return await idempotency.start(key, begin, redis)
 
 
 def _workflow(node_type: str, given: NodeRunRequest, catalogue: Catalogue) -> Mapping[str, Any]:
