@@ -1,0 +1,77 @@
+"""The logins that are tried on a host: those the service finds for it, or the one that a plain host carries itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+from nornir.core.inventory import Host
+
+from tasks.errors import SessionError
+from tasks.sessions.pool import CONNECTION
+
+CREDENTIAL_TYPE = "ssh"
+
+
+class Login(Protocol):
+    """The opened fields of one credential."""
+
+    @property
+    def credential_id(self) -> str:
+        """Return the credential's id, or nothing for a login that is in no vault."""
+
+    @property
+    def credential_name(self) -> str:
+        """Return what people call the credential."""
+
+    @property
+    def version(self) -> int:
+        """Return a number that grows with every new secret."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a field, or None."""
+
+
+class HostWithLogins(Protocol):
+    """What a host of the service offers beside Nornir's own."""
+
+    def logins(self, credential_type: str, explicit: str | None) -> Sequence[Login]:
+        """Return the logins to try, in order; raises LookupError, which says why there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLogin:
+    """The username and password that a plain Nornir host carries itself."""
+
+    credential_id: str = ""
+    credential_name: str = "inventory"
+    version: int = 1
+    fields: dict[str, Any] = field(repr=False)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.fields.get(name)
+
+
+def find_logins(host: Host, credential: str | None) -> Sequence[Login]:
+    """Return the logins to try on a host, in order; raises SessionError of class credential where there is none."""
+    if not hasattr(host, "logins"):
+        return [_own_login(host, credential)]
+    try:
+        logins = cast(HostWithLogins, host).logins(CREDENTIAL_TYPE, credential)
+    except LookupError as error:
+        raise SessionError("credential", str(error.args[0] if error.args else error)) from error
+    if not logins:
+        message = f"There is no {CREDENTIAL_TYPE} credential for {host.name}. Assign one to it or to its group."
+        raise SessionError("credential", message)
+    return logins
+
+
+def _own_login(host: Host, credential: str | None) -> OwnLogin:
+    if credential is not None:
+        message = (
+            f"{host.name}: the credential {credential!r} is asked for, and this inventory has no vault to find it in."
+        )
+        raise SessionError("credential", message)
+    parameters = host.get_connection_parameters(CONNECTION)
+    if not parameters.username:
+        raise SessionError("credential", f"{host.name} has no username. Give the host a username and a password.")
+    return OwnLogin(fields={"username": parameters.username, "password": parameters.password})

@@ -1,0 +1,132 @@
+"""Opens one netmiko session: the platform, the logins in their order, the line, the login, the prompt."""
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any, cast
+
+import paramiko
+from netmiko import BaseConnection, platforms
+from nornir.core.configuration import Config
+from nornir.core.inventory import Host
+from nornir.core.plugins.connections import ConnectionPluginRegister
+from nornir_netmiko.connections import Netmiko
+from nornir_netmiko.connections.netmiko import napalm_to_netmiko_map
+
+from tasks import context, dialing
+from tasks.dialing import Line
+from tasks.errors import SessionError
+from tasks.keys import read_private_key
+from tasks.sessions.failures import BROKEN, NO_PROMPT, explain
+from tasks.sessions.logins import Login, find_logins
+from tasks.sessions.pool import CONNECTION, Session
+from tasks.terminal import LiveChannel
+
+SSH_PORT = 22
+
+for _noisy in ("paramiko", "netmiko"):
+    logging.getLogger(_noisy).setLevel(logging.CRITICAL)
+
+
+def open_session(
+    host: Host,
+    configuration: Config,
+    credential: str | None,
+    session: Session,
+    refused: MutableMapping[tuple[str, int], str],
+) -> None:
+    """Try a host's logins in order, but none that it has refused before, until one is let in."""
+    _refuse_unknown_platform(host)
+    logins = find_logins(host, credential)
+    for login in logins:
+        identity = (login.credential_id, login.version)
+        if identity in refused and login.credential_id:
+            continue
+        try:
+            _log_in(host, configuration, login, session)
+        except SessionError as error:
+            if error.error_class != "auth":
+                raise
+            refused[identity] = login.credential_name
+        else:
+            return
+    tried = ", ".join(f"{login.credential_name} (user {login['username']})" for login in logins)
+    where = dialing.endpoint(*_target(host, logins[0]), host.name)
+    raise SessionError("auth", f"{where} refused every login tried: {tried}. Correct the credential or its assignment.")
+
+
+def _refuse_unknown_platform(host: Host) -> None:
+    device_type = device_type_of(host)
+    if device_type not in platforms or device_type.endswith(("_telnet", "_serial")):
+        named = f"the platform {device_type!r}" if device_type else "a host without a platform"
+        message = f"{host.name}: nothing is known that speaks to {named} over SSH. Correct the platform."
+        raise SessionError("unsupported", message)
+
+
+def device_type_of(host: Host) -> str:
+    """Return netmiko's name for a host's platform, or nothing where it has none."""
+    platform = host.get_connection_parameters(CONNECTION).platform or ""
+    return str(napalm_to_netmiko_map.get(platform, platform))
+
+
+def _target(host: Host, login: Login) -> tuple[str, int]:
+    parameters = host.get_connection_parameters(CONNECTION)
+    return parameters.hostname or host.name, parameters.port or login["port"] or SSH_PORT
+
+
+def _log_in(host: Host, configuration: Config, login: Login, session: Session) -> None:
+    """Open a session with one login; raises SessionError, and leaves nothing open then."""
+    options = _login_options(login)
+    line = session.line = Line(*_target(host, login), host.name)
+    try:
+        options["sock"] = dialing.connect(line, context.current().timeouts.connect_s)
+        session.plugin = _plugin(host, configuration, line, options)
+        _begin(session.connection)
+    except (*BROKEN, *NO_PROMPT) as error:
+        explained = explain(error, line, host.name)
+        session.close()
+        raise explained from error
+    except BaseException:
+        session.close()
+        raise
+
+
+def _login_options(login: Login) -> dict[str, Any]:
+    timeouts = context.current().timeouts
+    options: dict[str, Any] = {
+        "username": login["username"],
+        "password": login["password"],
+        "conn_timeout": timeouts.banner_s + timeouts.login_s,
+        "banner_timeout": timeouts.banner_s,
+        "auth_timeout": timeouts.login_s,
+        "auto_connect": False,
+        "ssh_config_file": None,
+    }
+    if login["private_key"]:
+        options["pkey"] = read_private_key(login["private_key"], login["passphrase"], login.credential_name)
+    if login["enable_secret"]:
+        options["secret"] = login["enable_secret"]
+    return options
+
+
+def _plugin(host: Host, configuration: Config, line: Line, options: dict[str, Any]) -> Netmiko:
+    """Return netmiko's side of a session, which has done nothing yet."""
+    parameters = host.get_connection_parameters(CONNECTION)
+    ConnectionPluginRegister.register(CONNECTION, Netmiko)
+    plugin = Netmiko()
+    plugin.open(
+        hostname=line.address,
+        username=None,
+        password=None,
+        port=line.port,
+        platform=parameters.platform,
+        extras={**(parameters.extras or {}), **options},
+        configuration=configuration,
+    )
+    return plugin
+
+
+def _begin(connection: BaseConnection) -> None:
+    connection._modify_connection_params()  # noqa: SLF001 — what netmiko's own _open does, in two steps
+    connection.establish_connection()
+    connection.channel = LiveChannel(cast(paramiko.Channel, connection.remote_conn), connection.encoding)
+    connection._try_session_preparation()  # noqa: SLF001 — the second step, on a channel that notices a dead line
