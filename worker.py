@@ -2,7 +2,9 @@
 
 from importlib import import_module
 
-from app.automation.executions import retention
+from redis import Redis
+
+from app.automation.executions import retention, starvation
 from app.automation.executions.engine import runtime
 from app.automation.executions.engine.runtime import Runtime
 from app.automation.executions.reconciler import keep_time, reconcile
@@ -11,7 +13,10 @@ from app.automation.executions.starts import event_starts, upkeep
 from app.core import database, events
 from app.core.logging import configure_logging
 from app.core.settings import Settings, load_settings
-from app.core.supervisor import Duty, supervise
+from app.core.workers.bell import Bell
+from app.core.workers.duties import Duty
+from app.core.workers.horse import Habits
+from app.core.workers.supervisor import supervise
 from app.credentials import vault
 from app.palette import build_catalog
 
@@ -39,8 +44,24 @@ def run(settings: Settings) -> int:
     vault.configure(settings.require_keyring())
     runtime.configure(Runtime(build_catalog(settings.nodes_path), settings))
     events.subscribe(event_starts.SUBSCRIBER)
+    bell = Bell()
     kept = Retention(days=settings.execution_retention_days, count=settings.execution_retention_count)
-    return supervise(settings, [*DUTIES, Duty(every_s=600.0, run=lambda _: retention.keep(kept))])
+    duties = [
+        *DUTIES,
+        Duty(every_s=0.25, run=lambda _: starvation.relieve(bell.ring)),
+        Duty(every_s=600.0, run=lambda _: retention.keep(kept)),
+    ]
+    return supervise(settings, duties, Habits(begin=_begin, end=runtime.close, bury=_bury), bell)
+
+
+def _begin(generation: str) -> None:
+    """Open what a work-horse needs for its first job."""
+    del generation
+    runtime.database()
+
+
+def _bury(redis: Redis, generation: str) -> None:
+    del redis, generation
 
 
 if __name__ == "__main__":
