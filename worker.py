@@ -11,7 +11,8 @@ from app.automation.executions.reconciler import keep_time, reconcile
 from app.automation.executions.retention import Retention
 from app.automation.executions.starts import event_starts, upkeep
 from app.core import database, events
-from app.core.logging import configure_logging
+from app.core.errors import UnavailableError
+from app.core.logging import configure_logging, get_logger
 from app.core.settings import Settings, load_settings
 from app.core.workers.bell import Bell
 from app.core.workers.duties import Duty
@@ -19,6 +20,8 @@ from app.core.workers.horse import Habits
 from app.core.workers.supervisor import supervise
 from app.credentials import vault
 from app.palette import build_catalog
+
+log = get_logger(__name__)
 
 PRELOADED = (
     "app.automation.executions.engine.shard",
@@ -55,9 +58,12 @@ def run(settings: Settings) -> int:
 
 
 def _begin(generation: str) -> None:
-    """Open what a work-horse needs for its first job."""
+    """Open what a work-horse needs for its first job; what cannot be had yet is opened by that."""
     del generation
-    runtime.database()
+    try:
+        runtime.database()
+    except (UnavailableError, *database.CONNECTION_ERRORS) as error:
+        log.warning("PostgreSQL is away", error=str(error))
 
 
 def _bury(redis: Redis, generation: str) -> None:

@@ -196,12 +196,19 @@ class DatabaseThread:
         """Start the thread and open its pool, as soon as PostgreSQL is there."""
         engine().pool = None
         self._thread.start()
-        self.run(patiently(lambda: open_pool(min_size=1, max_size=self._max_size)))
+        try:
+            self.run(patiently(lambda: open_pool(min_size=1, max_size=self._max_size)))
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def close(self) -> None:
         """Close the pool and end the thread."""
         self.run(close_pool())
+        self._end()
+
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

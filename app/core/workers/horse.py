@@ -13,7 +13,10 @@ from uuid import uuid4
 import msgspec
 from redis import Redis
 
+from app.core.logging import get_logger
 from app.core.workers.processes import die_with, end_group, lead_a_group
+
+log = get_logger(__name__)
 
 MOST_JOBS = 1000
 MOST_BYTES = 512 * 1024 * 1024
@@ -59,6 +62,8 @@ class Horse:
                 lead_a_group()
                 die_with(worker, signal.SIGKILL)
                 live(self.generation, theirs)
+            except Exception:
+                log.exception("a work-horse broke")
             finally:
                 os._exit(1)
         theirs.close()

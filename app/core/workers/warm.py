@@ -36,6 +36,7 @@ LEASE_S = 15
 MAINTENANCE_S = 30
 KILL_GRACE_S = 1.0
 """How long after its time a job may take to notice that it is over."""
+TRIES = 3
 FAREWELL_S = 10
 """How long a horse that is let go may take to close what it has open."""
 
@@ -90,8 +91,11 @@ class WarmWorker(Worker):
             execution_id=execution.id,
             created_at=execution.created_at.timestamp(),
         )
-        while not self._living_horse().hand(assignment):
+        for _ in range(TRIES):
+            if self._living_horse().hand(assignment):
+                return
             self._retire(kill=True)
+        raise RuntimeError(f"{TRIES} work-horses died before they were given anything")
 
     def monitor_work_horse(self, job: Job, queue: Queue, execution: Execution) -> None:
         """Wait for the end of a job; a horse that dies over it, or outlives its time, is killed with all it started."""
