@@ -7,10 +7,9 @@ from uuid import UUID
 
 import msgspec
 
+from app.automation.executions import timing
 from app.core import database
 from app.core.clock import uuid7
-
-LEASE_S = 15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +36,7 @@ async def take_lock(claim: Claim, host_key: str) -> bool:
         claim.execution_id,
         claim.shard_id,
         claim.attempt,
-        LEASE_S,
+        timing.current().lease_s,
     )
     return taken == 1
 
@@ -59,7 +58,7 @@ async def renew_locks(claim: Claim) -> None:
         "WHERE shard = $1 AND shard_attempt = $2",
         claim.shard_id,
         claim.attempt,
-        LEASE_S,
+        timing.current().lease_s,
     )
 
 

@@ -7,8 +7,8 @@ import msgspec
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.automation.executions import events, standing, waking
-from app.automation.executions.changes import LEASE_S, Claim
+from app.automation.executions import events, standing, timing, waking
+from app.automation.executions.changes import Claim
 from app.automation.executions.events import Event
 from app.automation.executions.records import ONCE
 from app.automation.executions.sharding import Limits, cut, insert_shards
@@ -82,7 +82,7 @@ async def claim_shard(shard_id: UUID, owner: str) -> Claim | None:
             """,
             shard_id,
             owner,
-            LEASE_S,
+            timing.current().lease_s,
         )
         if row is None:
             return None

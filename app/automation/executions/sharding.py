@@ -86,8 +86,13 @@ def cut(host_keys: Sequence[str], limits: Limits, stage: int, *, busy: int = 0) 
     return [Cut(host_keys[number::count], at_once // count + (number < at_once % count)) for number in range(count)]
 
 
-async def insert_shards(execution_id: UUID, stage_run: UUID, stage: Stage, cuts: Sequence[Cut]) -> None:
-    """Write shards and post the queue jobs that carry them, inside the caller's transaction."""
+async def insert_shards(
+    execution_id: UUID, stage_run: UUID, stage: Stage, cuts: Sequence[Cut], *, siblings: int = 0
+) -> None:
+    """Write shards and post the queue jobs that carry them, inside the caller's transaction.
+
+    ``siblings`` is among how many shards a node's own concurrency is divided, where it is not these alone.
+    """
     carrier = queue.DEFAULT if stage.scope == "once" else queue.DEVICES
     shards = [(uuid7(), uuid7(), part) for part in cuts]
     await database.execute_many(
@@ -103,7 +108,7 @@ async def insert_shards(execution_id: UUID, stage_run: UUID, stage: Stage, cuts:
                 carrier,
                 list(part.host_keys),
                 part.threads,
-                len(cuts),
+                siblings or len(cuts),
                 job,
             )
             for shard, job, part in shards

@@ -14,6 +14,7 @@ from app.automation.executions.changes import Claim
 from app.automation.executions.engine.deadline import Abandoned, call_within
 from app.automation.executions.engine.filing import StoredArtifacts
 from app.automation.executions.engine.holds import Holds
+from app.automation.executions.engine.oversight import EVER, LONGEST_CALL_S, InHand, Oversight
 from app.automation.executions.engine.stopping import Stop
 from app.automation.executions.engine.vaulting import NodeVault
 from app.automation.executions.masks import Masker
@@ -68,8 +69,11 @@ class Performance:
     preview: Callable[[str, str], Mapping[str, Any]] = _nothing_to_see
     """Both of a node in an iteration."""
     holds: Holds = field(default_factory=Holds)
+    oversight: Oversight = field(default_factory=Oversight)
     parked: dict[tuple[str, str, str], Parked] = field(default_factory=dict)
     """What is known of nodes that were parked: by node, host and iteration."""
+    left_behind: list[str] = field(default_factory=list)
+    """Nodes of which a call lives on, on a host or once."""
     artifact_limits: Limits = field(default_factory=Limits)
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
     mocks: Mocks | None = None
@@ -83,6 +87,9 @@ class Performance:
     def goes_on(self, place: Place) -> bool:
         """Say whether anything more may run at a place."""
         return not self.stop.is_set() and place.key not in self.abandoned
+
+    def _must_stop(self, key: tuple[str, str, str]) -> bool:
+        return self.stop.is_set() or self.oversight.is_cut(key)
 
     def admits(self) -> bool:
         """Say whether another host may begin; where failures are counted, those so far are looked at first."""
@@ -103,10 +110,17 @@ class Performance:
         node_type = self.course.type_of(node_id)
         params = self._prepare(node_id, place, scope)
         call = partial(_call, node_type, params, task)
-        with self.holds.slot(node_id, self.stop), self._right_to_change(node_id, node_type, host):
+        user = (node_id, place.iteration)
+        with self.holds.slot(node_id, self.stop) as free, self._right_to_change(node_id, node_type, host):
             self._fence(node_id, node_type, place)
-            interrupt = partial(sessions.interrupt, task.host, "timeout", (node_id, place.iteration))
-            return self._persist(node_id, place, call, interrupt)
+            in_hand = InHand(
+                node_id=node_id,
+                place=place,
+                interrupt=lambda reason: sessions.interrupt(task.host, reason, user),
+                free=free,
+                changes=node_type.changes_device,
+            )
+            return self._persist(node_id, place, call, in_hand)
 
     def perform_once(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a once or follow node without a device."""
@@ -114,7 +128,7 @@ class Performance:
         params = self._prepare(node_id, place, scope)
         call = partial(_call, node_type, params)
         self._fence(node_id, node_type, place)
-        return self._persist(node_id, place, call, _nothing)
+        return self._persist(node_id, place, call)
 
     def _prepare(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Params:
         """Set the node's surroundings and return its parameters; raises NodeError where it must not or cannot run."""
@@ -126,15 +140,15 @@ class Performance:
         context.enter(self._context(node_id, place, scope, vault))
         return params
 
-    def _persist(self, node_id: str, place: Place, call: Callable[[], Result], interrupt: Callable[[], None]) -> Result:
+    def _persist(self, node_id: str, place: Place, call: Callable[[], Result], in_hand: InHand | None = None) -> Result:
         """Call a node, and again while its options allow and its failure may be mended by another try."""
         options = self.course.node(node_id).options
-        call = self._rehearsed(node_id, place) or call
-        bounded = call if options.timeout_s is None else partial(call_within, options.timeout_s, call, interrupt)
+        bounded = self._bounded(self._rehearsed(node_id, place) or call, options.timeout_s, place, in_hand)
         attempt = 1
         while True:
             result, error = _attempted(bounded)
             if isinstance(error, Abandoned):
+                self.left_behind.append(node_id)
                 if place.host is not None:
                     self.abandoned.add(place.key)
                 return result
@@ -145,6 +159,26 @@ class Performance:
             if self.stop.wait(delay_s):
                 return result
             attempt += 1
+
+    def _bounded(
+        self, call: Callable[[], Result], timeout_s: float | None, place: Place, in_hand: InHand | None
+    ) -> Callable[[], Result]:
+        """Return the call with an end to its time: its own, or the longest that any may take."""
+        if in_hand is None:  # on a host, what has no task of its own only computes
+            longest_s = timeout_s or (LONGEST_CALL_S if place.host is None else None)
+            return call if longest_s is None else partial(call_within, longest_s, call, _nothing)
+        if timeout_s is not None:
+            call = partial(call_within, timeout_s, call, partial(in_hand.interrupt, "timeout"))
+        return partial(self.oversight.watch, in_hand, call, EVER if timeout_s else LONGEST_CALL_S)
+
+    def leave_behind(self, in_hand: InHand) -> None:
+        """Record the end of a call that outlived its time and the cut of its session; its host goes no further."""
+        self.left_behind.append(in_hand.node_id)
+        self.abandoned.add(in_hand.place.key)
+        in_hand.free()
+        said = f"It did not end within {LONGEST_CALL_S:g} s, nor when its session was cut; this host goes no further."
+        error = Abandoned("timeout", said)
+        self.recorder.end(in_hand.node_id, in_hand.place, Result(host=None, failed=True, exception=error))
 
     def _rehearsed(self, node_id: str, place: Place) -> Callable[[], Result] | None:
         """Return what a test calls in place of a node; None where the node itself is called."""
@@ -188,7 +222,7 @@ class Performance:
             execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": place.name},
             node_id=node_id,
             dry_run=self._is_dry(node_id),
-            cancelled=self.stop.is_set,
+            cancelled=partial(self._must_stop, (node_id, place.key, place.iteration)),
             iteration=place.iteration,
             reached=partial(self.reached, node_id, place.iteration),
             preview=partial(self.preview, node_id, place.iteration),

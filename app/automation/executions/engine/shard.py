@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.automation.executions import events, parking, progress, standing
+from app.automation.executions import events, handing, parking, progress, standing
 from app.automation.executions.changes import Claim, open_intents
 from app.automation.executions.engine import runtime
 from app.automation.executions.engine.devices import walk_devices
@@ -19,6 +19,7 @@ from app.automation.executions.engine.lot import Lot
 from app.automation.executions.engine.once import walk_once
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.engine.stopping import Heartbeat, LeaseLost, Stop
+from app.automation.executions.engine.yielding import Turn, others_wait
 from app.automation.executions.masks import Masker
 from app.automation.executions.mocks import read_mocks
 from app.automation.executions.recorder import Recorder
@@ -67,15 +68,15 @@ def run_shard(shard_id: UUID, owner: str, db: DatabaseThread) -> None:
     if claim is None:
         log.info("shard not claimed: done, cancelled, or in other hands", shard=str(shard_id))
         return
-    redis = runtime.current().redis()
-    announce = partial(events.wake, redis, claim.execution_id)
-    announce()
-    if claim.attempt > LAST_ATTEMPT:
-        _give_up(claim, db)
-    else:
-        _bring_to_end(claim, db, announce)
-    announce()
-    progress.dispatch_quietly(db, redis)
+    with runtime.current().redis() as redis:
+        announce = partial(events.wake, redis, claim.execution_id)
+        announce()
+        if claim.attempt > LAST_ATTEMPT:
+            _give_up(claim, db)
+        else:
+            _bring_to_end(claim, db, announce)
+        announce()
+        progress.dispatch_quietly(db, redis)
 
 
 def _bring_to_end(claim: Claim, db: DatabaseThread, announce: Callable[[], None]) -> None:
@@ -125,23 +126,44 @@ def _walk(work: ShardWork, db: DatabaseThread, announce: Callable[[], None]) -> 
     if work.course.parks_in(work.stage):
         _recall_parked(performance, work.host_keys)
     lot = Lot(work.claim, work.course.plan, db, stop, masker, recorder.flush)
-    with recorder, Heartbeat(work.claim, db, stop, lot.flush):
-        intents = db.run(patiently(lambda: open_intents(work.claim.execution_id, work.host_keys)))
-        if work.stage.scope == "once":
-            lot.add(walk_once(performance, work.stage, work.ground, intents))
-        else:
-            walk_devices(
-                performance,
-                work.stage,
-                work.ground,
-                work.host_keys,
-                intents,
-                threads=work.threads,
-                on_parked=lot.add,
-            )
-        lot.flush()
+    try:
+        with recorder, Heartbeat(work.claim, db, stop, lot.flush):
+            _walk_stage(work, performance, lot)
+            lot.flush()
+    finally:
+        if performance.left_behind:
+            runtime.current().spend()
     if stop.reason == "taken_over":
         raise LeaseLost
+
+
+def _walk_stage(work: ShardWork, performance: Performance, lot: Lot) -> None:
+    db = performance.db
+    intents = db.run(patiently(lambda: open_intents(work.claim.execution_id, work.host_keys)))
+    if work.stage.scope == "once":
+        lot.add(walk_once(performance, work.stage, work.ground, intents))
+        return
+    turn = _turn(work, db, performance.stop)
+    walk_devices(performance, work.stage, work.ground, work.host_keys, intents, turn=turn, on_parked=lot.add)
+
+
+def _turn(work: ShardWork, db: DatabaseThread, stop: Stop) -> Turn:
+    """Return the shard's time with this worker; the hosts it hands over are sent on their way at once."""
+
+    def hand_over(host_keys: Sequence[str], threads: int) -> None:
+        if not db.run(patiently(lambda: handing.hand_over(work.claim, work.stage, host_keys, threads))):
+            stop.set("taken_over")
+        with runtime.current().redis() as redis:
+            progress.dispatch_quietly(db, redis)
+        log.info("hosts left to another shard", shard=str(work.claim.shard_id), hosts=len(host_keys))
+
+    return Turn(
+        hand_over=hand_over,
+        others_wait=partial(others_wait, db, work.claim.execution_id),
+        is_draining=runtime.current().is_draining,
+        threads=work.threads,
+        slots=bool(work.slots()),
+    )
 
 
 def _recall_parked(performance: Performance, host_keys: Sequence[str]) -> None:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Literal, Self
 
-from app.automation.executions.changes import LEASE_S, Claim, renew_locks
+from app.automation.executions import timing
+from app.automation.executions.changes import Claim, renew_locks
 from app.automation.executions.standing import drop_shard
 from app.core import database
 from app.core.database import CONNECTION_ERRORS, DatabaseThread
@@ -15,7 +16,6 @@ from app.core.logging import get_logger
 from tasks import sessions
 
 POLL_S = 0.5
-RENEW_S = LEASE_S / 5
 GRACE_S = 1.5
 """How long after a cancellation a command may take to come to its end before its session is cut."""
 KILL_AFTER_S = 4.0
@@ -73,13 +73,13 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
-        renew_at = time.monotonic() + RENEW_S
+        renew_at = time.monotonic() + timing.current().renew_s
         stopped_at = float("inf")
         while not self._over.wait(POLL_S):
             try:
                 if time.monotonic() >= renew_at:
                     self._db.run(self._renew())
-                    renew_at = time.monotonic() + RENEW_S
+                    renew_at = time.monotonic() + timing.current().renew_s
                 elif not self._stop.is_set():
                     self._db.run(self._look())
                     self._park_all()
@@ -109,7 +109,7 @@ class Heartbeat:
             "WHERE id = $1 AND attempt = $2 AND status = 'running'",
             self._claim.shard_id,
             self._claim.attempt,
-            LEASE_S,
+            timing.current().lease_s,
         )
         if renewed == 0:
             self._stop.set("taken_over")
