@@ -1,6 +1,6 @@
 """A device stage: one grouped Nornir task, in which every host walks the stage's nodes at its own speed."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from app.automation.executions import records, scope
 from app.automation.executions.engine import walking
 from app.automation.executions.engine.ground import Ground
 from app.automation.executions.engine.logins import login_source
+from app.automation.executions.engine.lot import Lot
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.engine.runner import WindowRunner
 from app.automation.executions.engine.walker import Walker, lost_changes, rounds_of
@@ -80,7 +81,7 @@ def walk_devices(
     intents: Sequence[Mapping[str, Any]],
     *,
     turn: Turn,
-    on_parked: Callable[[HostWalker], None],
+    lot: Lot,
 ) -> None:
     """Walk a shard's hosts through a stage; hosts that had come some way go on from there.
 
@@ -98,27 +99,27 @@ def walk_devices(
             max(1, min(turn.threads or THREADS, THREADS, len(hosts))),
             key_of=_key_of,
             admits=performance.admits,
-            look=partial(_look, performance, turn),
+            look=partial(_look, performance, turn, lot),
         ),
     )
-    nornir.run(task=_stage_task, name=f"stage {stage.index}", stage=stage, walkers=walkers, on_parked=on_parked)
+    nornir.run(task=_stage_task, name=f"stage {stage.index}", stage=stage, walkers=walkers, lot=lot)
 
 
 def _key_of(host: Host) -> str:
     return str(host.record.key)
 
 
-def _look(performance: Performance, turn: Turn, runner: WindowRunner) -> None:
-    """Leave hosts behind that do not come back, and end the turn when it is time."""
+def _look(performance: Performance, turn: Turn, lot: Lot, runner: WindowRunner) -> None:
+    """Leave hosts behind that do not come back, let go of those that wait, and end the turn when it is time."""
     for call in performance.oversight.look():
         performance.leave_behind(call)
         runner.leave(call.place.key)
-    turn.look(runner)
+    if not performance.stop.is_set():
+        lot.flush()
+        turn.look(runner)
 
 
-def _stage_task(
-    task: Task, stage: Stage, walkers: dict[str, HostWalker], on_parked: Callable[[HostWalker], None]
-) -> Result:
+def _stage_task(task: Task, stage: Stage, walkers: dict[str, HostWalker], lot: Lot) -> Result:
     walker = walkers.pop(task.host.record.key)  # what it knows is let go of as soon as the host is through
     walker.task = task
     try:
@@ -127,7 +128,7 @@ def _stage_task(
         if walker.host.key not in walker.performance.abandoned:
             sessions.close_sessions(task.host)
     if walker.parked and walker.host.key not in walker.performance.abandoned:
-        on_parked(walker)
+        lot.add(walker)
     return Result(host=task.host)
 
 
