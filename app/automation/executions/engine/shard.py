@@ -79,15 +79,15 @@ def run_shard(shard_id: UUID, owner: str, db: DatabaseThread) -> None:
     if claim is None:
         log.info("shard not claimed: done, cancelled, or in other hands", shard=str(shard_id))
         return
-    with runtime.current().redis() as redis:
-        announce = partial(events.wake, redis, claim.execution_id)
-        announce()
-        if claim.attempt > LAST_ATTEMPT:
-            _give_up(claim, db)
-        else:
-            _bring_to_end(claim, db, announce)
-        announce()
-        progress.dispatch_quietly(db, redis)
+    redis = runtime.current().redis()
+    announce = partial(events.wake, redis, claim.execution_id)
+    announce()
+    if claim.attempt > LAST_ATTEMPT:
+        _give_up(claim, db)
+    else:
+        _bring_to_end(claim, db, announce)
+    announce()
+    progress.dispatch_quietly(db, redis)
 
 
 def _bring_to_end(claim: Claim, db: DatabaseThread, announce: Callable[[], None]) -> None:
@@ -182,8 +182,7 @@ def _turn(work: ShardWork, db: DatabaseThread, stop: Stop) -> Turn:
     def hand_over(host_keys: Sequence[str], threads: int) -> None:
         if not db.run(patiently(lambda: handing.hand_over(work.claim, work.stage, host_keys, threads))):
             stop.set("taken_over")
-        with runtime.current().redis() as redis:
-            progress.dispatch_quietly(db, redis)
+        progress.dispatch_quietly(db, runtime.current().redis())
         log.info("hosts left to another shard", shard=str(work.claim.shard_id), hosts=len(host_keys))
 
     return Turn(
