@@ -14,6 +14,7 @@ from app.core import database, events
 from app.core.errors import UnavailableError
 from app.core.logging import configure_logging, get_logger
 from app.core.settings import Settings, load_settings
+from app.core.workers import horse
 from app.core.workers.bell import Bell
 from app.core.workers.duties import Duty
 from app.core.workers.horse import Habits
@@ -45,7 +46,8 @@ def run(settings: Settings) -> int:
         import_module(name)
     database.engine()
     vault.configure(settings.require_keyring())
-    runtime.configure(Runtime(build_catalog(settings.nodes_path), settings))
+    catalogue = build_catalog(settings.nodes_path)
+    runtime.configure(Runtime(catalogue, settings, is_draining=horse.is_draining, spend=horse.spend))
     events.subscribe(event_starts.SUBSCRIBER)
     bell = Bell()
     kept = Retention(days=settings.execution_retention_days, count=settings.execution_retention_count)

@@ -109,8 +109,13 @@ def _power_of_two(least: int) -> int:
     return 1 << (least - 1).bit_length()
 
 
-async def insert_shards(execution_id: UUID, stage_run: UUID, stage: Stage, cuts: Sequence[Cut]) -> None:
-    """Write shards and post the queue jobs that carry them, inside the caller's transaction."""
+async def insert_shards(
+    execution_id: UUID, stage_run: UUID, stage: Stage, cuts: Sequence[Cut], *, siblings: int = 0
+) -> None:
+    """Write shards and post the queue jobs that carry them, inside the caller's transaction.
+
+    ``siblings`` is among how many shards a node's own concurrency is divided, where it is not these alone.
+    """
     shards = [(uuid7(), uuid7(), carrier_of(stage, part.host_keys), part) for part in cuts]
     await database.execute_many(
         "INSERT INTO shards (id, execution, stage_run, stage, queue, host_keys, threads, siblings, job, status, "
@@ -125,7 +130,7 @@ async def insert_shards(execution_id: UUID, stage_run: UUID, stage: Stage, cuts:
                 carrier,
                 list(part.host_keys),
                 part.threads,
-                len(cuts),
+                siblings or len(cuts),
                 job,
             )
             for shard, job, carrier, part in shards

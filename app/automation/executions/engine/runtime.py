@@ -1,6 +1,7 @@
 """What a worker process knows before it is given work, set before the fork, and what it opens for itself after it."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,12 +15,24 @@ CONNECTIONS = 3
 """One for the recorder, one for the heartbeat, one for the hosts' threads."""
 
 
+def _never() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Runtime:
-    """The node types that exist, and the settings of this process."""
+    """The node types that exist, the settings of this process, and what it is to its parent."""
 
     catalogue: Catalogue
     settings: Settings
+    is_draining: Callable[[], bool] = _never
+    """Says whether this process is to come to its end: a shard then takes on no further hosts."""
+    spend: Callable[[], None] = _nothing
+    """Called when a call lives on that nobody waits for: this process must not take another job."""
 
     def redis(self) -> Redis:
         """Return this process' client; one made before a fork must not be used after it."""
