@@ -1,22 +1,35 @@
 """Nobody waits for somebody else's hung devices: when every worker is held, there are soon more."""
 
+from collections.abc import Iterator
+
 import httpx
 import pytest
 
+from app.core.embedded import EmbeddedServices
+from tests.support import working
 from tests.support.graphs import step, workflow
 from tests.support.working import ended, make_devices, make_workflow, stands
 
+HELD = ("hung1", "hung2", "hung3", "hung4")
+"""One more than there may be workers without spare ones: ours, and those that other tests share."""
 
-@pytest.mark.usefixtures("work")
+
+@pytest.fixture
+def few_workers(services: EmbeddedServices) -> Iterator[None]:
+    with working.workers(1, most=8):
+        yield
+
+
+@pytest.mark.usefixtures("few_workers")
 async def test_an_execution_begins_although_others_hold_every_worker(admin: httpx.AsyncClient) -> None:
-    await make_devices(admin, ["hung1", "hung2", "hung3", "free"])
+    await make_devices(admin, [*HELD, "free"])
     hanging = await make_workflow(
         admin, workflow(step("a", "lab:read", default="sleep:30"), edges=("start -> a",)), "hanging"
     )
     quick = await make_workflow(admin, workflow(step("a", "lab:read"), edges=("start -> a",)), "quick")
-    held = [await _execute(admin, hanging, name) for name in ("hung1", "hung2", "hung3")]
+    held = [await _execute(admin, hanging, name) for name in HELD]
     for execution in held:
-        await stands(admin, execution, "running", patience_s=10)
+        await stands(admin, execution, "running", patience_s=20)
     assert (await ended(admin, await _execute(admin, quick, "free"), patience_s=20))["status"] == "success"
     for execution in held:
         assert (await admin.get(f"/automation/v1/executions/{execution}")).json()["data"]["status"] == "running"

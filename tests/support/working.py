@@ -31,9 +31,13 @@ def redis_url() -> str:
 
 
 @contextmanager
-def workers(count: int = 2, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a supervisor with some workers on this process' database and Redis; what they say goes to ``log``."""
-    environment = {**os.environ, "WORKERS": str(count), "OPSCONDUCTOR_NODES_PATH": str(NODES)}
+def workers(count: int = 2, log: Path | None = None, *, most: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a supervisor with some workers, and no spare ones unless ``most`` says how many there may be.
+
+    They work on this process' database and Redis; what they say goes to ``log``.
+    """
+    environment = {**os.environ, "WORKERS": str(count), "WORKERS_MAX": str(most or count)}
+    environment |= {"OPSCONDUCTOR_NODES_PATH": str(NODES)}
     environment |= {"REDIS_URL": redis_url(), "OUTBOUND_ALLOW": "127.0.0.0/8"}
     if os.environ.get("PYTEST_XDIST_WORKER", MEASURED) != MEASURED:
         environment = {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}
