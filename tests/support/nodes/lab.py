@@ -141,7 +141,7 @@ def crowd(host: str, argument: str) -> None:
     """crowd:N:FOLDER: fail where more than N are there at the same time."""
     count, _, folder = argument.partition(":")
     Path(folder).mkdir(exist_ok=True)
-    mark = Path(folder) / f"{context.current().node_id} {host}"
+    mark = Path(folder) / f"{context.current().execution['id']} {context.current().node_id} {host}"
     mark.touch()
     present = len(list(Path(folder).iterdir()))
     pause(0.1)
