@@ -63,7 +63,8 @@ class Stack:
 
     def results(self, execution_id: str, node: str) -> list[dict[str, Any]]:
         """Return all results of a node in an execution."""
-        path, query = f"/automation/v1/executions/{execution_id}/results", {"node": node, "limit": PAGE}
+        path = f"/automation/v1/executions/{execution_id}/results"
+        query: dict[str, str | int] = {"node": node, "limit": PAGE}
         rows: list[dict[str, Any]] = []
         while True:
             answer = self.client.get(path, params=query)
@@ -151,7 +152,7 @@ def running(workers: int = WORKERS, logs: Path = LOGS, more: Mapping[str, str] =
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opsconductor-bench-")))
         stack.callback(erase_embedded, state)
         plan = StackPlan(
-            environ={**_environ(state, workers), **more},
+            environ={**apart(state, workers), **more},
             log_folder=logs,
             first_command=("user", "create-admin", "--username", ADMIN),
             first_environ={"OPSCONDUCTOR_ADMIN_PASSWORD": password},
@@ -166,7 +167,7 @@ def running(workers: int = WORKERS, logs: Path = LOGS, more: Mapping[str, str] =
         yield Stack(client, _child("worker"), settings.require_redis(), settings.require_postgres())
 
 
-def _environ(state: Path, workers: int) -> dict[str, str]:
+def apart(state: Path, workers: int) -> dict[str, str]:
     """Return an environment that has nothing to do with the caller's own installation, and a port nobody has."""
     with listen(HOST, 0) as listener:
         port = listener.getsockname()[1]
