@@ -61,18 +61,26 @@ class Stack:
         body = {"name": name, "definition": definition, "settings": settings}
         return str(self.post("/automation/v1/workflows", body)["id"])
 
-    def results(self, execution_id: str, node: str) -> list[dict[str, Any]]:
-        """Return all results of a node in an execution."""
-        path = f"/automation/v1/executions/{execution_id}/results"
-        query: dict[str, str | int] = {"node": node, "limit": PAGE}
-        rows: list[dict[str, Any]] = []
+    def pages(self, path: str, **query: str | int) -> list[dict[str, Any]]:
+        """Read a list to its last page."""
+        asked, rows = {"limit": PAGE, **query}, list[dict[str, Any]]()
         while True:
-            answer = self.client.get(path, params=query)
+            answer = self.client.get(path, params=asked)
             rows += _answered(answer)
             cursor = answer.json()["meta"]["next_cursor"]
             if cursor is None:
                 return rows
-            query["cursor"] = cursor
+            asked["cursor"] = cursor
+
+    def count(self, path: str, **query: str | int) -> int:
+        """Return how many entries a list has."""
+        answer = self.client.get(path, params={"limit": 1, **query})
+        _answered(answer)
+        return int(answer.json()["meta"]["total"])
+
+    def results(self, execution_id: str, node: str) -> list[dict[str, Any]]:
+        """Return all results of a node in an execution."""
+        return self.pages(f"/automation/v1/executions/{execution_id}/results", node=node)
 
     def start(self, workflow_id: str, devices: Sequence[str] = (), wait_s: int = 0) -> dict[str, Any]:
         """Start a workflow on devices named, or on none, and return the execution as it is after a while."""
