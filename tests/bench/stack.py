@@ -40,6 +40,7 @@ class Stack:
     """A running product, spoken to by HTTP as its administrator."""
 
     client: httpx.Client
+    api: psutil.Process
     workers: psutil.Process
     redis_url: str
     postgres: PostgresSettings
@@ -172,7 +173,7 @@ def running(workers: int = WORKERS, logs: Path = LOGS, more: Mapping[str, str] =
         login = _answered(client.post("/identity/v1/auth/login", json={"username": ADMIN, "password": password}))
         client.headers["Authorization"] = f"Bearer {login['access_token']}"
         settings = started.settings
-        yield Stack(client, _child("worker"), settings.require_redis(), settings.require_postgres())
+        yield Stack(client, _child("api"), _child("worker"), settings.require_redis(), settings.require_postgres())
 
 
 def apart(state: Path, workers: int) -> dict[str, str]:
