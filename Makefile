@@ -22,7 +22,7 @@ test: .venv/installed-dev ## Run the whole suite in parallel; fails under 90 % c
 check: .venv/installed-dev ## Lint, check the format, the types and the imports.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: .venv/installed-dev ## Run the benches, or those that BENCH names, and print their figures beside their peers'.
+bench: .venv/installed-bench ## Run the benches, or those that BENCH names, and print their figures beside their peers'.
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 chaos: .venv/installed-dev ## Kill parts of the product in mid-push, 50 times, and count on the devices; CHAOS_SEED repeats a run.
@@ -46,3 +46,6 @@ help: ## List the targets.
 .venv/installed-dev: .venv/installed
 	@$(PIP) -e '.[dev]'
 	@touch $@
+
+.venv/installed-bench: .venv/installed-dev
+	@$(PIP) -e '.[dev,bench]' && touch $@ || echo "Without matplotlib the benches run all the same, and draw nothing."
