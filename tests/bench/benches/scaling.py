@@ -45,7 +45,11 @@ def _seconds(stack: Stack, workflow_id: str, fleet: Sequence[SimulatedDevice]) -
 def _figure(times: Times, count: int, workers: int) -> Figure:
     ours, alone = (times[count, number] * 1000 / count for number in (workers, WORKERS[0]))
     peer = None if workers == WORKERS[0] else alone
-    return Figure(work=f"a device of {count}, {workers} workers", figure=ours, unit="ms", peer=peer)
+    return Figure(work=f"a device of {count}, {_worded(workers)}", figure=ours, unit="ms", peer=peer)
+
+
+def _worded(workers: int) -> str:
+    return "1 worker" if workers == 1 else f"{workers} workers"
 
 
 def _draw(times: Times) -> list[Omitted]:
@@ -57,7 +61,7 @@ def _draw(times: Times) -> list[Omitted]:
     picture = Picture(figsize=(10, 4), layout="constrained")
     by_size, by_workers = picture.subplots(1, 2, sharey=True)
     for workers in WORKERS:
-        by_size.plot(SIZES, [count / times[count, workers] for count in SIZES], "o-", label=f"{workers} workers")
+        by_size.plot(SIZES, [count / times[count, workers] for count in SIZES], "o-", label=_worded(workers))
     for count in SIZES:
         by_workers.plot(WORKERS, [count / times[count, number] for number in WORKERS], "o-", label=f"{count} devices")
     by_size.set(xlabel="devices", ylabel="devices a second", title="show version, cold, 50 ms a command")
