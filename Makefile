@@ -7,7 +7,7 @@ TESTERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -c constraints.txt
 OLD := OpsConductor needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Name another: make PYTHON=python3.12
 
-.PHONY: demo run test check bench clean help
+.PHONY: demo run test check bench chaos soak clean help
 .DEFAULT_GOAL := help
 
 demo: .venv/installed ## Show the product on twelve simulated devices; ONCE=1 stops everything after the run.
@@ -22,8 +22,14 @@ test: .venv/installed-dev ## Run the whole suite in parallel; fails under 90 % c
 check: .venv/installed-dev ## Lint, check the format, the types and the imports.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-bench: .venv/installed-dev ## Run the benches, or those that BENCH names, and print their figures beside their peers'.
+bench: .venv/installed-bench ## Run the benches, or those that BENCH names, and print their figures beside their peers'.
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+chaos: .venv/installed-dev ## Kill parts of the product in mid-push, 50 times, and count on the devices; CHAOS_SEED repeats a run.
+	@$(BIN)/python -m tests.chaos
+
+soak: .venv/installed-dev ## Load the product for SOAK_MINUTES, 30 unless set, and fail when anything it holds grows.
+	@$(BIN)/python -m tests.soak
 
 clean: ## Remove what make and the tools made; .state, the data of make run, stays.
 	@rm -rf .venv build dist *.egg-info .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -40,3 +46,6 @@ help: ## List the targets.
 .venv/installed-dev: .venv/installed
 	@$(PIP) -e '.[dev]'
 	@touch $@
+
+.venv/installed-bench: .venv/installed-dev
+	@$(PIP) -e '.[dev,bench]' && touch $@ || echo "Without matplotlib the benches run all the same, and draw nothing."

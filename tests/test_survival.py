@@ -29,11 +29,11 @@ def log_in(url: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
 
-def start(client: httpx.Client) -> str:
+def start(client: httpx.Client, definition: dict[str, Any]) -> str:
     for name in DEVICES:
         body = {"name": name, "address": "127.0.0.1", "platform": "cisco_ios"}
         assert client.post("/inventory/v1/devices", json=body).status_code == 201
-    made = client.post("/automation/v1/workflows", json={"name": "slow", "definition": SLOW}).json()["data"]
+    made = client.post("/automation/v1/workflows", json={"name": "slow", "definition": definition}).json()["data"]
     path = f"/automation/v1/workflows/{made['id']}/execute"
     return str(client.post(path, json={"targets": {"devices": DEVICES}}).json()["data"]["id"])
 
@@ -59,7 +59,7 @@ def test_killing_postgresql_and_redis_in_mid_run_loses_no_execution(services: ob
         with start_embedded(state) as servers, log_in(url) as client:
             assert servers.postgres is not None
             assert servers.valkey is not None
-            execution_id = start(client)
+            execution_id = start(client, SLOW)
             wait_for(lambda: state_of(client, execution_id)["status"] == "running")
             for pid in (servers.postgres.pid, servers.valkey.pid):
                 assert pid is not None
@@ -69,6 +69,32 @@ def test_killing_postgresql_and_redis_in_mid_run_loses_no_execution(services: ob
             assert execution["counts"]["succeeded"] == len(DEVICES)
             process.send_signal(signal.SIGTERM)
             process.wait(PATIENCE_S)
+    erase_embedded(state)
+
+
+@pytest.mark.slow
+def test_stopping_in_mid_change_loses_nothing_and_repeats_nothing(services: object, tmp_path: Path) -> None:
+    state, log, journal = tmp_path / "state", tmp_path / "log", tmp_path / "journal"
+    own = {"OPSCONDUCTOR_STATE_DIR": str(state), "SECRET_KEY": "", "CREDENTIAL_MASTER_KEY": "", "WORKERS": "2"}
+    own |= {"PG_HOST": "", "PG_DATABASE": "", "REDIS_URL": "", "OPSCONDUCTOR_NODES_PATH": str(NODES)}
+    changing = workflow(
+        step("c", "lab:change", text="mtu", journal=str(journal), default="sleep:3"),
+        step("o", "lab:once", text="{{ nodes.c.succeeded | length }}"),
+        edges=("start -> c", "c -> o"),
+    )
+    with running_up(own, log) as (process, text):
+        make_admin(own)
+        with log_in(text.partition("runs at ")[2].partition(";")[0]) as client:
+            execution_id = start(client, changing)
+            wait_for(journal.exists)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+    with running_up(own, log) as (process, text), log_in(text.partition("runs at ")[2].partition(";")[0]) as client:
+        execution = wait_for(lambda: (found := state_of(client, execution_id))["status"] in ENDED and found)
+        assert (execution["status"], execution["counts"]["succeeded"]) == ("success", len(DEVICES)), log.read_text()
+        assert sorted(journal.read_text().splitlines()) == [f"{name} mtu" for name in DEVICES]
+        process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE_S)
     erase_embedded(state)
 
 

@@ -24,6 +24,7 @@ CONNECTION_ERRORS = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # when the connection is cut in the middle of an answer
 )
 """What asyncpg raises while PostgreSQL is away or restarting."""
 

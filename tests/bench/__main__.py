@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import benches
-from tests.bench.measure import Figure, rounded
+from tests.bench.measure import CannotRun, Figure, Omitted, rounded
 from tests.support.placement import REPOSITORY
 
 RESULTS = REPOSITORY / "build" / "bench.json"
@@ -22,6 +22,8 @@ VERDICTS = {True: "[green]met[/]", False: "[red]missed[/]", None: ""}
 WIDTH = 100
 """What the table needs, also where no terminal says how wide it is."""
 COLUMNS = ("Bench", "What", "Figure", "Peer", "Ratio", "Goal", "")
+
+Row = Figure | Omitted
 
 console = Console(highlight=False, width=max(WIDTH, Console().width))
 
@@ -36,15 +38,19 @@ def main(names: Sequence[str]) -> int:
     modules = [importlib.import_module(f"{benches.__name__}.{name}") for name in names or known]
     figures = {module: _run(module) for module in modules}
     console.print(_table(figures), _legend(modules), sep="\n")
-    _write([figure.record(_name(module)) for module, found in figures.items() for figure in found])
+    found = [(module, figure) for module, some in figures.items() for figure in some]
+    _write([figure.record(_name(module)) for module, figure in found if isinstance(figure, Figure)])
     return 0 if all(figures.values()) else 1
 
 
-def _run(module: ModuleType) -> list[Figure]:
+def _run(module: ModuleType) -> list[Row]:
     """Run one bench; one that breaks has no figures, and the others still run."""
     begin = time.monotonic()
+    console.print(f"{_name(module)} begins")
     try:
-        figures: list[Figure] = module.measure()
+        figures: list[Row] = module.measure()
+    except CannotRun as error:
+        figures = [Omitted(work="all of it", why=str(error))]
     except Exception:  # noqa: BLE001 — the bench's door: the others have their own stacks and still run
         console.print_exception()
         figures = []
@@ -52,19 +58,24 @@ def _run(module: ModuleType) -> list[Figure]:
     return figures
 
 
-def _table(figures: dict[ModuleType, list[Figure]]) -> Table:
+def _table(figures: dict[ModuleType, list[Row]]) -> Table:
     table = Table(*COLUMNS)
     for module, found in figures.items():
         for figure in found:
-            table.add_row(_name(module), *_cells(figure))
+            cells = [figure.work, *_omission(figure)] if isinstance(figure, Omitted) else _cells(figure)
+            table.add_row(_name(module), *cells)
         if not found:
             table.add_row(_name(module), "[red]could not be run[/]")
     return table
 
 
+def _omission(figure: Omitted) -> list[str]:
+    return [f"left out: {figure.why}", "", "", "", "[yellow]left out[/]"]
+
+
 def _cells(figure: Figure) -> list[str]:
     values = [f"{rounded(figure.figure):g} {figure.unit}"]
-    values += ["" if value is None else f"{rounded(value):g}" for value in (figure.peer, figure.ratio, figure.goal)]
+    values += ["" if value is None else f"{rounded(value):g}" for value in (figure.peer, figure.ratio, figure.limit)]
     return [figure.work, *values, VERDICTS[figure.met]]
 
 

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ NODES = Path(__file__).resolve().parent / "nodes"
 LOGS = REPOSITORY / "build"
 HOST = "127.0.0.1"
 ADMIN = "bench"
+PAGE = 500
+LOOK_EVERY_S = 0.25
 WAIT_S = 120
 """How long an execution may take."""
 
@@ -38,6 +40,7 @@ class Stack:
     """A running product, spoken to by HTTP as its administrator."""
 
     client: httpx.Client
+    api: psutil.Process
     workers: psutil.Process
     redis_url: str
     postgres: PostgresSettings
@@ -54,9 +57,31 @@ class Stack:
         """Put devices into the inventory, all or none."""
         self.post("/inventory/v1/devices/bulk", {"devices": devices, "mode": "create", "atomic": True})
 
-    def add_workflow(self, name: str, definition: Mapping[str, Any]) -> str:
+    def add_workflow(self, name: str, definition: Mapping[str, Any], **settings: Any) -> str:
         """Save a workflow and return its id."""
-        return str(self.post("/automation/v1/workflows", {"name": name, "definition": definition})["id"])
+        body = {"name": name, "definition": definition, "settings": settings}
+        return str(self.post("/automation/v1/workflows", body)["id"])
+
+    def pages(self, path: str, **query: str | int) -> list[dict[str, Any]]:
+        """Read a list to its last page."""
+        asked, rows = {"limit": PAGE, **query}, list[dict[str, Any]]()
+        while True:
+            answer = self.client.get(path, params=asked)
+            rows += _answered(answer)
+            cursor = answer.json()["meta"]["next_cursor"]
+            if cursor is None:
+                return rows
+            asked["cursor"] = cursor
+
+    def count(self, path: str, **query: str | int) -> int:
+        """Return how many entries a list has."""
+        answer = self.client.get(path, params={"limit": 1, **query})
+        _answered(answer)
+        return int(answer.json()["meta"]["total"])
+
+    def results(self, execution_id: str, node: str) -> list[dict[str, Any]]:
+        """Return all results of a node in an execution."""
+        return self.pages(f"/automation/v1/executions/{execution_id}/results", node=node)
 
     def start(self, workflow_id: str, devices: Sequence[str] = (), wait_s: int = 0) -> dict[str, Any]:
         """Start a workflow on devices named, or on none, and return the execution as it is after a while."""
@@ -74,18 +99,48 @@ class Stack:
             )
         return execution
 
+    def wait_for_end(self, execution_id: str, patience_s: float) -> dict[str, Any]:
+        """Look at an execution until it has ended, and return it; raises when it takes too long."""
+        give_up_at = time.monotonic() + patience_s
+        while True:
+            execution: dict[str, Any] = self.get(f"/automation/v1/executions/{execution_id}")
+            if execution["finished_at"] is not None:
+                return execution
+            if time.monotonic() > give_up_at:
+                raise RuntimeError(f"The execution is still {execution['status']} after {patience_s:.0f} s.")
+            time.sleep(LOOK_EVERY_S)
+
     def seconds(self, workflow_id: str, devices: Sequence[str] = ()) -> float:
         """Run a workflow to its end and return how long that took, as its caller sees it."""
         begin = time.perf_counter()
         self.execute(workflow_id, devices)
         return time.perf_counter() - begin
 
+    def log_in(self, username: str, password: str) -> "Stack":
+        """Return the same product, spoken to by somebody else."""
+        login = {"username": username, "password": password}
+        token = _answered(self.client.post("/identity/v1/auth/login", json=login))["access_token"]
+        client = httpx.Client(base_url=self.client.base_url, trust_env=False, timeout=self.client.timeout)
+        client.headers["Authorization"] = f"Bearer {token}"
+        return replace(self, client=client)
+
+    def worker_family(self) -> list[psutil.Process]:
+        """Return the workers' supervisor with all it forked."""
+        return [self.workers, *self.workers.children(recursive=True)]
+
+    def worker_mb(self) -> float:
+        """Return the memory of all workers, what they share counted once."""
+        held = 0
+        for process in self.worker_family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                held += process.memory_full_info().pss
+        return held / 2**20
+
     def worker_cpu_s(self) -> float:
         """Return the CPU time that the workers have used so far, with all they forked, in seconds."""
         while self.workers.is_running():
             with contextlib.suppress(psutil.NoSuchProcess):  # one ended while being counted: its parent has its time
-                family = [self.workers, *self.workers.children(recursive=True)]
-                return sum(sum(process.cpu_times()[:4]) for process in family)
+                return sum(sum(process.cpu_times()[:4]) for process in self.worker_family())
         raise RuntimeError(f"The workers have ended. {LOGS / 'worker.log'} may say why.")
 
     def idle_rate(self, seconds: float) -> float:
@@ -96,7 +151,7 @@ class Stack:
 
 
 @contextmanager
-def running(workers: int = WORKERS, logs: Path = LOGS) -> Iterator[Stack]:
+def running(workers: int = WORKERS, logs: Path = LOGS, more: Mapping[str, str] = {}) -> Iterator[Stack]:
     """Run the product with some workers on an empty database, and leave nothing behind but its logs in build/."""
     password = secrets.token_urlsafe()
     logs.mkdir(exist_ok=True)
@@ -106,7 +161,7 @@ def running(workers: int = WORKERS, logs: Path = LOGS) -> Iterator[Stack]:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="opsconductor-bench-")))
         stack.callback(erase_embedded, state)
         plan = StackPlan(
-            environ=_environ(state, workers),
+            environ={**apart(state, workers), **more},
             log_folder=logs,
             first_command=("user", "create-admin", "--username", ADMIN),
             first_environ={"OPSCONDUCTOR_ADMIN_PASSWORD": password},
@@ -118,10 +173,10 @@ def running(workers: int = WORKERS, logs: Path = LOGS) -> Iterator[Stack]:
         login = _answered(client.post("/identity/v1/auth/login", json={"username": ADMIN, "password": password}))
         client.headers["Authorization"] = f"Bearer {login['access_token']}"
         settings = started.settings
-        yield Stack(client, _child("worker"), settings.require_redis(), settings.require_postgres())
+        yield Stack(client, _child("api"), _child("worker"), settings.require_redis(), settings.require_postgres())
 
 
-def _environ(state: Path, workers: int) -> dict[str, str]:
+def apart(state: Path, workers: int) -> dict[str, str]:
     """Return an environment that has nothing to do with the caller's own installation, and a port nobody has."""
     with listen(HOST, 0) as listener:
         port = listener.getsockname()[1]

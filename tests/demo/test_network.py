@@ -244,6 +244,22 @@ async def test_lines_typed_ahead_are_answered_in_order() -> None:
         )
 
 
+async def test_a_line_that_has_arrived_is_done_although_its_sender_is_gone() -> None:
+    device = SimulatedDevice(name="solo", latency_s=0.2)
+    async with Network([device]) as network:
+        async with asyncssh_client(network, "solo") as connection:
+            channel = await connection.create_process(term_type="vt100")
+            channel.stdin.write("configure terminal\n")
+            await channel.stdout.readuntil("(config)#")
+            channel.stdin.write("snmp-server location here\n")
+            await channel.stdout.readuntil("here")
+            connection.abort()
+        await asyncio.sleep(2 * device.latency_s)
+        async with asyncssh_client(network, "solo") as connection:
+            shown = await connection.run("show running-config")
+            assert "snmp-server location here" in str(shown.stdout)
+
+
 async def test_only_passwords_open_a_device() -> None:
     async with Network([SimulatedDevice(name="solo")]) as network:
         with pytest.raises(asyncssh.PermissionDenied):

@@ -117,7 +117,9 @@ class TerminalSession(asyncssh.SSHServerSession[bytes]):
 
     def _finish_late(self, line: str, fault: Fault) -> None:
         self._busy = False
-        if not self._channel.is_closing():
+        if self._channel.is_closing():
+            self._terminal.answer(line)  # nobody hears what it says, but it was told to
+        else:
             self._finish(line, fault)
             self._go_on()
 

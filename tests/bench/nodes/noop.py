@@ -1,6 +1,7 @@
 """Node types that do nothing, or only let time pass, dropped in as an engineer would: what is left is the engine."""
 
 import time
+from pathlib import Path
 
 from nornir.core.task import Result, Task
 
@@ -10,6 +11,13 @@ from tasks.node import Params, node, outcome
 
 class Nothing(Params, frozen=True, kw_only=True):
     """No parameters."""
+
+
+class Change(Params, frozen=True, kw_only=True):
+    """How long the change takes, and the file that begin and end are noted in."""
+
+    seconds: float
+    journal: str
 
 
 class Nap(Params, frozen=True, kw_only=True):
@@ -41,4 +49,14 @@ def nap(task: Task, params: Nap) -> Result:
 def nap_once(context: NodeContext, params: Nap) -> Result:
     """Take some time, once."""
     time.sleep(params.seconds)
+    return outcome()
+
+
+@node("bench:change", name="Slow change", category="bench", scope="device", changes_device=True)
+def change(task: Task, params: Change) -> Result:
+    """Take some time for a change of a device, and note when it begins and ends."""
+    for word, pause_s in (("begin", params.seconds), ("end", 0.0)):
+        with Path(params.journal).open("a") as journal:
+            journal.write(f"{time.time()} {word}\n")
+        time.sleep(pause_s)
     return outcome()
