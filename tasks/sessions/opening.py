@@ -48,6 +48,7 @@ def open_session(
                 raise
             refused[identity] = login.credential_name
         else:
+            session.identity = identity
             return
     tried = ", ".join(f"{login.credential_name} (user {login['username']})" for login in logins)
     where = dialing.endpoint(*_target(host, logins[0]), host.name)

@@ -113,7 +113,7 @@ def _stage_task(
         walking.run(walker, stage.nodes)
     finally:
         if walker.host.key not in walker.performance.abandoned:
-            sessions.close_sessions(task.host)
+            sessions.leave(task.host)
     if walker.parked and walker.host.key not in walker.performance.abandoned:
         on_parked(walker)
     return Result(host=task.host)
