@@ -82,7 +82,7 @@ def walk_devices(
     """Walk a shard's hosts through a stage; hosts that had come some way go on from there."""
     walkers = _walkers(performance, stage, ground, host_keys, intents)
     hosts = [walker.host for walker in walkers.values()]
-    logins = login_source(performance.db, performance.masker, performance.actor)
+    logins = login_source(performance.db, performance.masker, performance.actor, hosts)
     nornir = Nornir(
         inventory=build_inventory(hosts, login_source=logins),
         config=Config(),
