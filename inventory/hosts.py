@@ -50,6 +50,11 @@ class OpsHost(Host):
         """Say whether its logins can be told without opening them."""
         return hasattr(self.login_source, "identities")
 
+    @property
+    def trials(self) -> Any:
+        """Return what its source of logins counts with how they fare, if it does."""
+        return getattr(self.login_source, "trials", None)
+
     def identities(self, credential_type: str, explicit: str | None = None) -> Sequence[LoginIdentity] | None:
         """Return which logins would be tried, unopened; None where nobody can say. Raises LookupError."""
         if not self.is_known:

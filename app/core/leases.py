@@ -42,13 +42,7 @@ class RedisLeases:
     """This process' leases in the common ledger; where that is away, work goes on without it."""
 
     def __init__(self, redis_url: str, generation: str, *, settle_s: float | None = None) -> None:
-        self._redis = Redis.from_url(
-            redis_url,
-            socket_connect_timeout=ANSWER_S,
-            socket_timeout=ANSWER_S,
-            retry=Retry(NoBackoff(), 1),
-            driver_info=None,
-        )
+        self._redis = connect_briefly(redis_url)
         self._owner = generation
         self._scripts = {name: self._redis.register_script(text) for name, text in _SCRIPTS.items()}
         self._settle_s = SETTLE_S if settle_s is None else settle_s
@@ -170,6 +164,17 @@ class RedisLeases:
 
 
 _SCRIPTS = {"ask": ASK, "drop": DROP, "renew": RENEW, "sync": SYNC, "free": FREE}
+
+
+def connect_briefly(redis_url: str) -> Redis:
+    """Return a client for what can be done without Redis: it gives up soon where that is away."""
+    return Redis.from_url(
+        redis_url,
+        socket_connect_timeout=ANSWER_S,
+        socket_timeout=ANSWER_S,
+        retry=Retry(NoBackoff(), 1),
+        driver_info=None,
+    )
 
 
 def begin(redis_url: str, generation: str) -> None:

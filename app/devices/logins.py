@@ -22,6 +22,7 @@ from app.credentials.logins import (
 )
 from app.devices.assignments import candidates
 from inventory.records import HostRecord, Login, LoginIdentity, LoginSource
+from tasks.sessions.pacing import Trials
 
 T = TypeVar("T")
 FRESH_S = 5.0
@@ -118,6 +119,8 @@ class FleetLogins:
     run: Run
     actor: Principal = SYSTEM
     learn: Callable[[Iterable[str]], None] = field(default=lambda _: None)
+    trials: Trials | None = None
+    """Keeps a credential that is wrong from being tried on all of them."""
     _device_ids: set[str] = field(init=False)
     _found: dict[tuple[str, str | None], tuple[float, Assigned | Sealed | AppError]] = field(default_factory=dict)
     _learned: set[tuple[str, int]] = field(default_factory=set)

@@ -21,7 +21,7 @@ from tasks.errors import ErrorClass
 from tasks.sessions.broker import broker
 from tasks.sessions.failures import BROKEN, explain
 from tasks.sessions.leases import Lease, Occupant
-from tasks.sessions.logins import KnownLogin, known_logins
+from tasks.sessions.logins import KnownLogin, device_of, known_logins
 from tasks.sessions.opening import SSH_PORT, device_type_of, open_session
 from tasks.sessions.pool import CONNECTION, Identity, Place, Request, Session, SessionPool, User, Verdict
 from tasks.sessions.watch import Watch, stands_at_prompt
@@ -110,13 +110,8 @@ def _account(host: Host) -> Account:
 
 def _opened(host: Host) -> Account:
     if getattr(host, "is_known", False):
-        return Account(pool=broker().pool(_device(host)), is_shared=True)
+        return Account(pool=broker().pool(device_of(host)), is_shared=True)
     return Account(pool=SessionPool(cast(MutableMapping[str, Any], host.connections)), is_shared=False)
-
-
-def _device(host: Host) -> str:
-    record = getattr(host, "record", None)
-    return str(getattr(record, "key", host.name))
 
 
 def _taken(host: Host, account: Account, configuration: Config, credential: str | None, *, privileged: bool) -> Session:
@@ -141,7 +136,7 @@ def _request(host: Host, account: Account, credential: str | None) -> Request:
         most=most,
         judge=partial(_judge, _place(host), credential, known_logins(host, credential)),
         cancelled=surroundings.cancelled,
-        lease=Lease(device=_device(host), name=host.name, most=most, occupant=occupant),
+        lease=Lease(device=device_of(host), name=host.name, most=most, occupant=occupant),
     )
 
 

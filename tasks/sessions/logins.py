@@ -96,6 +96,11 @@ def known_logins(host: Host, credential: str | None) -> Sequence[KnownLogin] | N
     return known
 
 
+def device_of(host: Host) -> str:
+    """Return the key of the device that a host is, or the host's name where its inventory knows no keys."""
+    return str(getattr(getattr(host, "record", None), "key", host.name))
+
+
 def _own_login(host: Host, credential: str | None) -> OwnLogin:
     if credential is not None:
         message = (
