@@ -19,6 +19,7 @@ from redis.retry import Retry
 from app.core.leasing_scripts import ASK, DROP, FREE, LIST, RENEW, SYNC
 from app.core.logging import get_logger
 from tasks import sessions
+from tasks.context import SessionTimeouts
 from tasks.sessions.leases import Lease, Waiting
 
 PREFIX = "opsconductor:sessions:"
@@ -32,6 +33,7 @@ NUDGE_EVERY_S = 0.5
 AWAY_S = 1.0
 """How long Redis is not asked again after it did not answer."""
 ANSWER_S = 2.0
+IDLE_S = 60.0
 YOUNG_MS = 5000
 """A lease so young may have been granted while the ledger was being put right; it is looked at once more later."""
 
@@ -58,6 +60,10 @@ class RedisLeases:
         self._lock = threading.Lock()
         self._in_turn = threading.Lock()
         """Held while Redis is told what is held here, so that nothing is given back meanwhile."""
+
+    def greet(self) -> None:
+        """Learn the ledger's epoch, and begin one that has none: so it has settled when the first lease is wanted."""
+        self._call("renew")
 
     def ask(self, lease: Lease) -> Waiting | None:
         """Take a lease, or keep one's place in the queue for it; without Redis, take it."""
@@ -177,9 +183,14 @@ def connect_briefly(redis_url: str) -> Redis:
     )
 
 
-def begin(redis_url: str, generation: str) -> None:
-    """Have this process' sessions share the devices' limits with all others', as a generation of its own."""
-    sessions.begin(RedisLeases(redis_url, generation))
+def begin(redis_url: str, generation: str, *, idle_s: float = IDLE_S) -> None:
+    """Have this process' sessions share the devices' limits with all others', as a generation of its own.
+
+    Belongs into the process itself, after its fork. Idle sessions are closed after ``idle_s`` seconds.
+    """
+    ledger = RedisLeases(redis_url, generation)
+    ledger.greet()
+    sessions.begin(ledger, SessionTimeouts(idle_s=idle_s))
 
 
 def renew(redis: Redis, generation: str) -> None:

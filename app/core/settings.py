@@ -66,6 +66,7 @@ class Settings:
     metrics_networks: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
     cors_origins: tuple[str, ...] = ()
     workers: int = field(default_factory=lambda: max(2, 2 * (os.cpu_count() or 1)))
+    session_idle_s: int = 60
     nodes_path: Path | None = None
     execution_retention_days: int = 0
     execution_retention_count: int = 0
@@ -138,6 +139,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         "metrics_networks": reader.read("METRICS_NETWORKS", _networks),
         "cors_origins": reader.read("CORS_ORIGINS", _words),
         "workers": reader.read("WORKERS", _positive),
+        "session_idle_s": reader.read("SESSION_IDLE_S", _positive),
         "nodes_path": reader.read("OPSCONDUCTOR_NODES_PATH", _existing_folder),
         "execution_retention_days": reader.read("EXECUTION_RETENTION_DAYS", _count),
         "execution_retention_count": reader.read("EXECUTION_RETENTION_COUNT", _count),

@@ -14,6 +14,7 @@ from typing import Any, cast
 from netmiko import BaseConnection
 from nornir.core.configuration import Config
 from nornir.core.inventory import Host
+from nornir.core.plugins.connections import ConnectionPlugin
 from nornir.core.task import Task
 
 from tasks import context
@@ -64,7 +65,8 @@ def netmiko_session(task: Task, *, credential: str | None = None, privileged: bo
     host, account = task.host, _account(task.host)
     session = _taken(host, account, task.nornir.config, credential, privileged=privileged)
     try:
-        yield session.connection
+        with _shown(host, session):
+            yield session.connection
     except BROKEN as error:
         not_ours = isinstance(error, OSError) and is_open(session.connection)
         broken = explain(error, session.line, host.name)
@@ -79,6 +81,17 @@ def netmiko_session(task: Task, *, credential: str | None = None, privileged: bo
         account.pool.keep(session)
     else:
         account.pool.drop(session)
+
+
+@contextmanager
+def _shown(host: Host, session: Session) -> Iterator[None]:
+    """Have Nornir's own tasks find a session while it is lent."""
+    shown = host.connections.setdefault(CONNECTION, cast(ConnectionPlugin, session.plugin))
+    try:
+        yield
+    finally:
+        if _account(host).is_shared and shown is session.plugin:
+            host.connections.pop(CONNECTION, None)
 
 
 def close_sessions(host: Host) -> None:

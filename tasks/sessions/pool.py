@@ -76,6 +76,23 @@ class Session:
         """Say whether it was cut from outside, and nobody should go on with it."""
         return self.line is not None and self.line.cut_for is not None
 
+    def serve(self, request: "Request") -> None:
+        """Be somebody's."""
+        self.user, self.holder = request.user, request.holder
+        if self.line is not None:
+            self.line.is_idle = False
+        if self.lease is not None:
+            self.lease.occupant, self.lease.is_idle = request.lease.occupant, False
+
+    def rest(self) -> None:
+        """Be nobody's."""
+        self.user = self.holder = None
+        self.left_at = time.monotonic()
+        if self.line is not None:
+            self.line.is_idle = True
+        if self.lease is not None:
+            self.lease.is_idle = True
+
     def close(self) -> None:
         """End it, without a word to the device."""
         if self.line is not None:
@@ -161,10 +178,7 @@ class SessionPool:
             is_owed = time.monotonic() - self._owed_at < OWED_S
             is_ours = session in self._sessions
             if is_ours and not is_owed and not session.is_cut:
-                session.user = session.holder = None
-                session.left_at = time.monotonic()
-                if session.lease is not None:
-                    session.lease.is_idle = True
+                session.rest()
                 self._changed.notify_all()
                 return
             self._owed_at = float("-inf")
@@ -229,9 +243,7 @@ class SessionPool:
             for session in spent:
                 self._sessions.remove(session)
             if found is not None:
-                found.user, found.holder = request.user, request.holder
-                if found.lease is not None:
-                    found.lease.occupant, found.lease.is_idle = request.lease.occupant, False
+                found.serve(request)
                 if found.plugin is None:
                     self._sessions.append(found)
                     self.on_filled(self)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from nornir.core.task import Result, Task
+from nornir_netmiko.tasks import netmiko_send_command
 
-from app.demo.network.devices import Fault
+from app.demo.network.devices import Fault, Platform
 from app.demo.network.journal import EventKind
 from tasks import sessions
 from tasks.config import ConfigPushParams, config_push
@@ -110,10 +111,36 @@ def test_a_blocked_credential_is_neither_opened_nor_tried(jobs: Jobs) -> None:
 
 def test_a_session_that_was_cut_is_never_used_again(jobs: Jobs) -> None:
     devices, next_job = jobs()
+
+    def is_cut(task: Task, params: object) -> None:
+        with netmiko_session(task):
+            sessions.interrupt_all()
+
+    next_job().one(is_cut, SHOW)
+    assert level(next_job().one(ssh_command, SHOW)) == "15"
+    assert devices.count(EventKind.LOGIN) == 2
+
+
+def test_cutting_all_that_is_in_use_leaves_alone_what_is_kept(jobs: Jobs) -> None:
+    devices, next_job = jobs()
     next_job().one(ssh_command, SHOW)
     sessions.interrupt_all()
     assert level(next_job().one(ssh_command, SHOW)) == "15"
-    assert devices.count(EventKind.LOGIN) == 2
+    assert devices.count(EventKind.LOGIN) == 1
+
+
+def test_nornirs_own_tasks_find_a_session_while_it_is_lent(jobs: Jobs) -> None:
+    devices, next_job = jobs()
+    job = next_job()
+
+    def asks(task: Task, params: object) -> Any:
+        with netmiko_session(task):
+            return netmiko_send_command(task, "show privilege").result
+
+    assert job.one(asks, SHOW).result == "Current privilege level is 15"
+    assert "netmiko" not in job.host("sw1").connections
+    assert level(next_job().one(ssh_command, SHOW)) == "15"
+    assert devices.count(EventKind.LOGIN) == 1
 
 
 def test_one_jobs_interruption_leaves_another_jobs_session_alone(jobs: Jobs) -> None:
@@ -228,6 +255,13 @@ def test_jobs_side_by_side_share_the_devices_limit(jobs: Jobs) -> None:
         thread.join()
     assert [level(result) for result in found] == ["15"] * 6
     assert devices.network.journal.peak_sessions["sw1"] == 2
+
+
+def test_a_session_of_another_platform_is_kept_as_well(jobs: Jobs) -> None:
+    devices, next_job = jobs(platform=Platform.CIENA_SAOS)
+    show = SshCommandParams(command="port show", timeout=5)
+    assert [next_job().one(ssh_command, show).failed for _ in range(2)] == [False, False]
+    assert devices.count(EventKind.LOGIN) == 1
 
 
 def test_everything_is_closed_at_once(jobs: Jobs) -> None:
