@@ -1,8 +1,7 @@
 """The worker: loads everything heavy once, then forks processes that take work from the queue."""
 
+from functools import partial
 from importlib import import_module
-
-from redis import Redis
 
 from app.automation.executions import retention, starvation
 from app.automation.executions.engine import runtime
@@ -10,7 +9,7 @@ from app.automation.executions.engine.runtime import Runtime
 from app.automation.executions.reconciler import keep_time, reconcile
 from app.automation.executions.retention import Retention
 from app.automation.executions.starts import event_starts, upkeep
-from app.core import database, events
+from app.core import database, events, leases
 from app.core.errors import UnavailableError
 from app.core.logging import configure_logging, get_logger
 from app.core.settings import Settings, load_settings
@@ -21,6 +20,7 @@ from app.core.workers.horse import Habits
 from app.core.workers.supervisor import supervise
 from app.credentials import vault
 from app.palette import build_catalog
+from tasks import sessions
 
 log = get_logger(__name__)
 
@@ -56,20 +56,23 @@ def run(settings: Settings) -> int:
         Duty(every_s=0.25, run=lambda _: starvation.relieve(bell.ring)),
         Duty(every_s=600.0, run=lambda _: retention.keep(kept)),
     ]
-    return supervise(settings, duties, Habits(begin=_begin, end=runtime.close, bury=_bury), bell)
+    habits = Habits(begin=partial(_begin, settings), end=_end, bury=leases.free)
+    return supervise(settings, duties, habits, bell)
 
 
-def _begin(generation: str) -> None:
+def _begin(settings: Settings, generation: str) -> None:
     """Open what a work-horse needs for its first job; what cannot be had yet is opened by that."""
-    del generation
+    leases.begin(settings.require_redis(), generation, idle_s=settings.session_idle_s)
     try:
         runtime.database()
     except (UnavailableError, *database.CONNECTION_ERRORS) as error:
         log.warning("PostgreSQL is away", error=str(error))
 
 
-def _bury(redis: Redis, generation: str) -> None:
-    del redis, generation
+def _end() -> None:
+    """Close what a work-horse has open."""
+    sessions.close_all()
+    runtime.close()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """A Nornir host that knows its record and where its logins come from."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from nornir.core.inventory import ConnectionOptions, Defaults, Host, ParentGroups
 
 from inventory.platforms import PLATFORMS, SSH_PORT, Platform
-from inventory.records import HostRecord, Login, LoginSource
+from inventory.records import HostRecord, KnowingSource, Login, LoginIdentity, LoginSource
 
 PASSWORD_TYPES = frozenset({"ssh", "winrm"})
 """Credential types that a host's own username and password can stand in for."""
@@ -44,6 +44,22 @@ class OpsHost(Host):
     def max_sessions(self) -> int:
         """How many sessions may be open to it at once."""
         return self.record.max_sessions
+
+    @property
+    def is_known(self) -> bool:
+        """Say whether its logins can be told without opening them."""
+        return hasattr(self.login_source, "identities")
+
+    @property
+    def trials(self) -> Any:
+        """Return what its source of logins counts with how they fare, if it does."""
+        return getattr(self.login_source, "trials", None)
+
+    def identities(self, credential_type: str, explicit: str | None = None) -> Sequence[LoginIdentity] | None:
+        """Return which logins would be tried, unopened; None where nobody can say. Raises LookupError."""
+        if not self.is_known:
+            return None
+        return cast(KnowingSource, self.login_source).identities(self.record, credential_type, explicit)
 
     def logins(self, credential_type: str, explicit: str | None = None) -> Sequence[Login]:
         """Return the logins to try, in order; raises LookupError with a sentence that says why there is none.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -57,6 +57,30 @@ class Login:
     def __getitem__(self, name: str) -> Any:
         """Return a field, or None where the credential leaves it out."""
         return self.fields.get(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginIdentity:
+    """What is known of a login before its secrets are opened."""
+
+    credential_id: str
+    credential_name: str
+    version: int
+    blocked: str = ""
+    """Why it is not to be tried anywhere: a sentence, or nothing."""
+
+
+class KnowingSource(Protocol):
+    """A source of logins that can tell which they are without opening them.
+
+    Sessions of its hosts may outlive a Nornir run: they are used again only where the same login would be used now.
+    """
+
+    def __call__(self, record: HostRecord, credential_type: str, explicit: str | None) -> Sequence[Login]:
+        """Open the logins to try on a host, in order; raises LookupError, which says why there is none."""
+
+    def identities(self, record: HostRecord, credential_type: str, explicit: str | None) -> Sequence[LoginIdentity]:
+        """Return which logins those are; raises LookupError as well."""
 
 
 LoginSource = Callable[[HostRecord, str, str | None], Sequence[Login]]

@@ -93,7 +93,7 @@ def config_push(task: Task, params: ConfigPushParams) -> Result:
         save=params.save,
     )
     try:
-        with netmiko_session(task, credential=params.credential) as connection:
+        with netmiko_session(task, credential=params.credential, privileged=True) as connection:
             enable(connection, name)
             failure = _carry_out(connection, push)
             if failure is not None:

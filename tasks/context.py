@@ -53,12 +53,13 @@ class CredentialSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionTimeouts:
-    """How long opening a session may take, step by step, and how long one may serve, in seconds."""
+    """How long opening a session may take, step by step, and how long one may serve, or lie idle, in seconds."""
 
     connect_s: float = 10.0
     banner_s: float = 15.0
     login_s: float = 15.0
     max_age_s: float = 900.0
+    idle_s: float = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)

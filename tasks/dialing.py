@@ -26,6 +26,8 @@ class Line:
         self.port = port
         self.name = name
         self.cut_for: ErrorClass | None = None
+        self.is_idle = False
+        """Whether it is kept, with nobody who uses it."""
         self.socket: socket.socket | None = None
         self._lock = threading.Lock()
         with _lines_lock:
@@ -127,9 +129,9 @@ def connect(line: Line, timeout_s: float) -> socket.socket:
 
 
 def interrupt_all(reason: ErrorClass = "cancelled") -> None:
-    """Cut every line that is open in this process; whoever uses one gets an error at once."""
+    """Cut every line that is in use in this process; whoever uses one gets an error at once."""
     with _lines_lock:
-        lines = list(_lines)
+        lines = [line for line in _lines if not line.is_idle]
     for line in lines:
         line.cut(reason)
 

@@ -76,7 +76,7 @@ def ssh_command(task: Task, params: SshCommandParams) -> Result:
     ``auth`` (the user may not run it). Changes belong to ``config:push``.
     """
     outputs: list[CommandOutput] = []
-    with netmiko_session(task, credential=params.credential) as connection:
+    with netmiko_session(task, credential=params.credential, privileged=params.enable) as connection:
         if params.enable:
             enable(connection, task.host.name)
         for command in commands_in(params.command):

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from tasks.dialing import endpoint
 from tasks.errors import SessionError
 
 CHUNK_BYTES = 65_536
+_raised: "weakref.WeakSet[BaseConnection]" = weakref.WeakSet()
 
 
 class LiveChannel(SSHChannel):
@@ -65,7 +67,8 @@ def enable(connection: BaseConnection, name: str) -> None:
     ``name`` is the device's in the message.
     """
     try:
-        connection.enable()
+        if connection.enable():  # it says nothing where nothing was to be done
+            _raised.add(connection)
     except (ValueError, ReadTimeout) as error:
         if isinstance(error, ReadTimeout) and not is_open(connection):
             raise
@@ -75,6 +78,21 @@ def enable(connection: BaseConnection, name: str) -> None:
             f"{endpoint(connection.host, connection.port, name)} {secret}. "
             "Correct enable_secret in the credential, or log in as a user who needs none.",
         ) from None
+
+
+def is_raised(connection: BaseConnection) -> bool:
+    """Say whether a session has more privilege than its login gave it."""
+    return connection in _raised
+
+
+def lower(connection: BaseConnection) -> bool:
+    """Give back the privilege that ``enable`` took; False where that cannot be."""
+    try:
+        connection.exit_enable_mode()
+    except (ValueError, ReadException, ReadTimeout, OSError):
+        return False
+    _raised.discard(connection)
+    return True
 
 
 def leave_configuration(connection: BaseConnection, name: str) -> None:

@@ -1,7 +1,7 @@
 """Credentials on their way into a session: which may be opened, and the record of every opening."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from app.core.matching import read_id
 from app.credentials.rules import type_of, with_defaults
 from app.credentials.vault import unseal
 from app.system import service as audit
-from inventory.records import Login
+from inventory.records import Login, LoginIdentity
 
 USED_EVERY_S = 60
 """``last_used_at`` moves at most this often, or a fleet's logins would queue up for one row."""
@@ -33,6 +33,27 @@ class Use:
 
     actor: Principal = SYSTEM
     details: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """A credential before it is opened: what is known of it, and its sealed fields."""
+
+    row: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def identity(self) -> LoginIdentity:
+        """Return which login it would be."""
+        return LoginIdentity(
+            credential_id=str(self.row["id"]),
+            credential_name=self.row["name"],
+            version=self.row["version"],
+            blocked=self.row["blocked_reason"] if self.row["blocked_at"] else "",
+        )
+
+    def open(self) -> Login:
+        """Open it, on no record yet; raises NoLoginError for a damaged one."""
+        return _login(self.row)
 
 
 async def open_credential(credential_id: UUID, use: Use | None = None) -> Login:
@@ -73,24 +94,61 @@ async def check_with(
     return True
 
 
-async def open_candidates(candidates: Sequence[UUID], credential_type: str, use: Use | None = None) -> list[Login]:
-    """Open those of the candidates that are of a type, in their order, and then the type's default.
-
-    None is opened twice, and none that may not be; raises NoLoginError when nothing is left, with what became of each.
-    """
+async def find_sealed(candidates: Collection[UUID], credential_type: str) -> list[Sealed]:
+    """Return the living ones of the candidates that are of a type, and the type's default."""
     rows = await database.fetch(
         f"SELECT {_COLUMNS} FROM credentials "  # noqa: S608 — the columns are ours
         "WHERE (id = ANY($1) OR default_for = $2) AND credential_type = $2 AND deleted_at IS NULL",
         list(candidates),
         credential_type,
     )
-    places = {candidate: place for place, candidate in reversed(list(enumerate(candidates)))}
-    rows.sort(key=lambda row: places.get(row["id"], len(candidates)))
-    barred = {row["id"]: reason for row in rows if (reason := why_barred(row, now()))}
-    usable = [row for row in rows if row["id"] not in barred]
-    if not usable:
-        raise NoLoginError(_nothing_left(credential_type, barred.values()))
-    return await _open_all(usable, use or Use())
+    return [Sealed(row=row) for row in rows]
+
+
+async def find_sealed_named(reference: str, credential_type: str) -> Sealed:
+    """Return the credential of an id or a name, which must be of a type and may be opened now; raises NoLoginError."""
+    (row,) = await _find_one(read_id(reference) or reference)
+    _require_type(row, credential_type)
+    return Sealed(row=row)
+
+
+def usable(found: Iterable[Sealed], credential_type: str) -> list[Sealed]:
+    """Return those that may be opened now, in their order.
+
+    Raises NoLoginError when nothing is left, with what became of each.
+    """
+    at, left, reasons = now(), [], []
+    for one in found:
+        reason = why_barred(one.row, at)
+        if reason is None:
+            left.append(one)
+        else:
+            reasons.append(reason)
+    if not left:
+        raise NoLoginError(_nothing_left(credential_type, reasons))
+    return left
+
+
+async def record_uses(uses: Sequence[tuple[Sealed, Use]]) -> None:
+    """Put on record that credentials were opened, in one go."""
+    async with database.transaction():
+        await database.execute(
+            "UPDATE credentials SET last_used_at = now() WHERE id IN (SELECT id FROM credentials WHERE id = ANY($1) "
+            "AND (last_used_at IS NULL OR last_used_at < now() - make_interval(secs => $2)) "
+            "FOR UPDATE SKIP LOCKED)",
+            list({one.row["id"] for one, _ in uses}),
+            USED_EVERY_S,
+        )
+        await audit.record_all(
+            audit.Act(
+                action="credentials.credential.use",
+                actor=use.actor,
+                subject_type="credential",
+                subject_id=one.row["id"],
+                details={"name": one.row["name"], **(use.details or {})},
+            )
+            for one, use in uses
+        )
 
 
 def why_barred(row: Mapping[str, Any], at: datetime) -> str | None:
@@ -104,7 +162,10 @@ def why_barred(row: Mapping[str, Any], at: datetime) -> str | None:
     return None
 
 
-_COLUMNS = "id, name, credential_type, sealed, version, status, valid_from, valid_until"
+_COLUMNS = (
+    "id, name, credential_type, sealed, version, status, valid_from, valid_until, default_for, "
+    "blocked_at, blocked_reason"
+)
 
 
 async def _find_one(reference: UUID | str) -> list[dict[str, Any]]:
@@ -129,22 +190,8 @@ def _require_type(row: Mapping[str, Any], credential_type: str) -> None:
 
 
 async def _open_all(rows: Sequence[Mapping[str, Any]], use: Use) -> list[Login]:
-    async with database.transaction():
-        logins = [_login(row) for row in rows]
-        await database.execute(
-            "UPDATE credentials SET last_used_at = now() WHERE id = ANY($1) "
-            "AND (last_used_at IS NULL OR last_used_at < now() - make_interval(secs => $2))",
-            [row["id"] for row in rows],
-            USED_EVERY_S,
-        )
-        for row in rows:
-            await audit.record(
-                "credentials.credential.use",
-                use.actor,
-                subject_type="credential",
-                subject_id=row["id"],
-                details={"name": row["name"], **(use.details or {})},
-            )
+    logins = [_login(row) for row in rows]
+    await record_uses([(Sealed(row=row), use) for row in rows])
     return logins
 
 

@@ -3,11 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
+from anyio import to_thread
 from litestar import Controller, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from litestar.types import ControllerRouterHandler
 
+from app.core import trials
 from app.credentials import service
 from app.credentials.schemas import (
     CredentialCreate,
@@ -17,7 +19,7 @@ from app.credentials.schemas import (
     Status,
     TypeRead,
 )
-from app.web.dependencies import Caller, Paging
+from app.web.dependencies import Caller, Paging, RedisClient
 from app.web.envelope import Reply, page_reply, reply
 from app.web.guards import requires
 
@@ -80,6 +82,19 @@ class CredentialController(Controller):
     ) -> Reply[CredentialRead]:
         """Change a credential; what is absent stays, each secret field by itself too."""
         return reply(await service.update_credential(credential_id, data, principal))
+
+    @post(
+        "/{credential_id:uuid}/unblock",
+        guards=[requires("credentials.credential.edit")],
+        status_code=HTTP_200_OK,
+    )
+    async def unblock_credential(
+        self, credential_id: FromPath[UUID], principal: Caller, redis: RedisClient
+    ) -> Reply[CredentialRead]:
+        """Have a credential be tried again that devices had refused; one with a new secret is so by itself."""
+        unblocked = await service.unblock_credential(credential_id, principal)
+        await to_thread.run_sync(trials.forget, redis, str(unblocked.id), unblocked.version)
+        return reply(unblocked, "It is tried again: on three devices at once, until one lets it in.")
 
     @delete("/{credential_id:uuid}", guards=[requires("credentials.credential.delete")], status_code=HTTP_200_OK)
     async def delete_credential(self, credential_id: FromPath[UUID], principal: Caller) -> Reply[None]:

@@ -68,6 +68,8 @@ class CredentialRead(Output, frozen=True, kw_only=True):
     valid_from: datetime | None
     valid_until: datetime | None
     last_used_at: datetime | None
+    blocked_at: datetime | None
+    blocked_reason: str
     created_at: datetime
     updated_at: datetime
     data: dict[str, Any] | UnsetType = UNSET

@@ -10,7 +10,7 @@ from piccolo.columns import Column
 from piccolo.custom_types import Combinable
 
 from app.core import database
-from app.core.access import Principal
+from app.core.access import SYSTEM, Principal
 from app.core.clock import now, uuid7
 from app.core.errors import ConflictError, Fault, NotFoundError, ValidationError
 from app.core.matching import contains, every, has_entry, read_id
@@ -45,6 +45,9 @@ ORDERING = Ordering(
     key=Credential.id,
     default="name",
 )
+
+
+_UNBLOCKED: dict[Column | str, Any] = {"blocked_at": None, "blocked_reason": ""}
 
 
 def list_types() -> list[TypeRead]:
@@ -126,6 +129,31 @@ async def update_credential(credential_id: UUID, given: CredentialUpdate, actor:
     return _read(row)
 
 
+async def block_credential(credential_id: UUID, version: int, reason: str) -> None:
+    """Mark a version of a credential as one that is tried nowhere, and put that on record, unless it is marked."""
+    async with database.transaction():
+        row = await database.fetch_one(
+            "UPDATE credentials SET blocked_at = now(), blocked_reason = $3 "
+            "WHERE id = $1 AND version = $2 AND blocked_at IS NULL AND deleted_at IS NULL "
+            "RETURNING id, name, credential_type",
+            credential_id,
+            version,
+            reason,
+        )
+        if row is not None:
+            await _record("block", SYSTEM, row)
+
+
+async def unblock_credential(credential_id: UUID, actor: Principal) -> CredentialRead:
+    """Have a credential be tried again; raises NotFoundError."""
+    async with database.transaction():
+        row = await _find(credential_id, lock=True)
+        await Credential.update(_UNBLOCKED).where(Credential.id == credential_id)
+        await _record("unblock", actor, row)
+        row = await _find(credential_id)
+    return _read(row)
+
+
 async def delete_credential(credential_id: UUID, actor: Principal) -> None:
     """Delete a credential and destroy its secrets; raises ConflictError naming what still refers to it."""
     async with database.transaction():
@@ -201,6 +229,7 @@ def _resealed(row: Mapping[str, Any], changes: Mapping[str, Any], faults: list[F
         "sealed": seal(row["id"], row["credential_type"], fields),
         "username": identity_of(credential_type, fields)[:MAX_USERNAME_CHARS],
         "version": row["version"] + 1,
+        **_UNBLOCKED,
     }
 
 

@@ -12,6 +12,7 @@ class Credential(Table, tablename="credentials"):
 
     ``living_name`` is the name until it is deleted, ``default_for`` its type where it is that type's default;
     ``version`` counts the changes of its fields, so that a session knows whether it was opened with these.
+    ``blocked_at`` is set while its login is tried nowhere, because devices refused it; a new version is not blocked.
     """
 
     id = UUID(primary_key=True, default=uuid7)
@@ -29,6 +30,8 @@ class Credential(Table, tablename="credentials"):
     valid_from = Timestamptz(null=True, default=None)
     valid_until = Timestamptz(null=True, default=None, index=True)
     last_used_at = Timestamptz(null=True, default=None)
+    blocked_at = Timestamptz(null=True, default=None)
+    blocked_reason = Text(default="")
     created_at = Timestamptz(default=now, index=True)
     updated_at = Timestamptz(default=now)
     deleted_at = Timestamptz(null=True, default=None)

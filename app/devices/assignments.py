@@ -1,6 +1,6 @@
 """Credential assignments: which credentials serve a device or a group, and in which order they are tried."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -126,18 +126,24 @@ async def require_unassigned(group_id: UUID) -> None:
     await database.execute('DELETE FROM credential_assignments WHERE "group" = $1', group_id)
 
 
-async def candidates(device_id: UUID) -> list[UUID]:
-    """Return the credentials assigned to a device by priority, then those of its groups by priority."""
+async def candidates(device_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """Return the credentials assigned to each device by priority, then those of its groups by priority."""
     rows = await database.fetch(
-        "SELECT credential FROM ("
-        "  SELECT credential, 0 AS distance, priority, created_at, id FROM credential_assignments WHERE device = $1"
+        "SELECT device, credential FROM ("
+        "  SELECT device, credential, 0 AS distance, priority, created_at, id FROM credential_assignments"
+        "  WHERE device = ANY($1)"
         "  UNION ALL"
-        "  SELECT a.credential, 1, a.priority, a.created_at, a.id FROM credential_assignments a"
-        '  JOIN device_group_members m ON m."group" = a."group" WHERE m.device = $1'
-        ") AS assigned ORDER BY distance, priority, created_at, id",
-        device_id,
+        "  SELECT m.device, a.credential, 1, a.priority, a.created_at, a.id FROM credential_assignments a"
+        '  JOIN device_group_members m ON m."group" = a."group" WHERE m.device = ANY($1)'
+        ") AS assigned ORDER BY device, distance, priority, created_at, id",
+        list(device_ids),
     )
-    return list(dict.fromkeys(row["credential"] for row in rows))
+    found: dict[UUID, list[UUID]] = {}
+    for row in rows:
+        assigned = found.setdefault(row["device"], [])
+        if row["credential"] not in assigned:
+            assigned.append(row["credential"])
+    return found
 
 
 @finds_references

@@ -16,10 +16,11 @@ from app import __version__
 from app.core import context
 from app.core.errors import AuthorizationError, UnavailableError
 from app.core.settings import Settings
-from app.system import dashboard, health, metrics, queues, service
+from app.system import dashboard, device_sessions, health, metrics, queues, service
 from app.system.schemas import (
     AuditEntryRead,
     ComponentRead,
+    DeviceSessionsRead,
     HealthRead,
     LivenessRead,
     Outcome,
@@ -100,6 +101,11 @@ class SystemController(Controller):
     async def list_workers(self, redis: RedisClient) -> Reply[list[WorkerRead]]:
         """List the workers that were heard from, and what they are doing."""
         return reply([WorkerRead.of(worker) for worker in await queues.list_workers(redis)])
+
+    @get("/sessions", guards=[requires("system.queues.view")])
+    async def list_sessions(self, redis: RedisClient, paging: Paging) -> Reply[list[DeviceSessionsRead]]:
+        """List the devices that sessions are open to, by id: who holds them, since when, and who waits for one."""
+        return page_reply(await device_sessions.list_sessions(redis, paging), DeviceSessionsRead.of)
 
     @get("/audit", guards=[requires("system.audit.view")])
     async def list_audit(

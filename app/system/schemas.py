@@ -77,6 +77,41 @@ class WorkerRead(Output, frozen=True, kw_only=True):
     failed: int
 
 
+class SessionUserRead(Output, frozen=True, kw_only=True):
+    """What a session is used for, or asked for: an execution and a node of it; both null where neither is known."""
+
+    execution_id: str | None
+    node_id: str | None
+
+
+class HeldSessionRead(Output, frozen=True, kw_only=True):
+    """A session that is open: in which process, since when, and for whom it is or was last used."""
+
+    id: str
+    process: str
+    since: datetime
+    state: Literal["busy", "idle"]
+    user: SessionUserRead
+
+
+class WaiterRead(Output, frozen=True, kw_only=True):
+    """Who waits for a session: in which process, since when, and for what."""
+
+    process: str
+    since: datetime
+    user: SessionUserRead
+
+
+class DeviceSessionsRead(Output, frozen=True, kw_only=True):
+    """A device that sessions are open to, or waited for; those who wait stand in their order."""
+
+    device_id: str
+    device_name: str
+    max_sessions: int
+    sessions: list[HeldSessionRead]
+    waiting: list[WaiterRead]
+
+
 class AuditEntryRead(Output, frozen=True, kw_only=True):
     """One act of the audit trail."""
 

@@ -1,6 +1,7 @@
 """The audit trail: what was done, by whom, from where and with what outcome."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import and_
@@ -17,29 +18,42 @@ from app.system.tables import AuditEntry
 ORDERING = Ordering(columns={"at": AuditEntry.at}, key=AuditEntry.id, default="-at")
 
 
-async def record(
-    action: str,
-    actor: Principal,
-    *,
-    subject_type: str = "",
-    subject_id: object = "",
-    outcome: str = "success",
-    details: Mapping[str, Any] | None = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """Something that somebody did."""
+
+    action: str
+    actor: Principal
+    subject_type: str = ""
+    subject_id: object = ""
+    outcome: str = "success"
+    details: Mapping[str, Any] | None = None
+
+
+async def record(action: str, actor: Principal, **more: Any) -> None:
     """Append one act to the audit trail, inside the caller's transaction when there is one."""
+    await record_all([Act(action=action, actor=actor, **more)])
+
+
+async def record_all(acts: Iterable[Act]) -> None:
+    """Append acts to the audit trail in one go, as ``record`` does one."""
     request = context.current()
-    entry = AuditEntry(
-        action=action,
-        actor_id=actor.user_id if actor.user_id.int else None,
-        actor_name=actor.username,
-        address=request.address,
-        request_id=request.request_id,
-        subject_type=subject_type,
-        subject_id=str(subject_id),
-        outcome=outcome,
-        details=msgspec.json.encode(details or {}).decode(),
-    )
-    await AuditEntry.insert(entry)
+    entries = [
+        AuditEntry(
+            action=act.action,
+            actor_id=act.actor.user_id if act.actor.user_id.int else None,
+            actor_name=act.actor.username,
+            address=request.address,
+            request_id=request.request_id,
+            subject_type=act.subject_type,
+            subject_id=str(act.subject_id),
+            outcome=act.outcome,
+            details=msgspec.json.encode(act.details or {}).decode(),
+        )
+        for act in acts
+    ]
+    if entries:
+        await AuditEntry.insert(*entries)
 
 
 async def list_audit(

@@ -38,6 +38,22 @@ class HostWithLogins(Protocol):
         """Return the logins to try, in order; raises LookupError, which says why there is none."""
 
 
+class KnownLogin(Protocol):
+    """A login that would be tried, without its secrets."""
+
+    @property
+    def credential_id(self) -> str:
+        """Return the credential's id."""
+
+    @property
+    def version(self) -> int:
+        """Return a number that grows with every new secret."""
+
+    @property
+    def blocked(self) -> str:
+        """Return why it is not to be tried anywhere, or nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OwnLogin:
     """The username and password that a plain Nornir host carries itself."""
@@ -63,6 +79,26 @@ def find_logins(host: Host, credential: str | None) -> Sequence[Login]:
         message = f"There is no {CREDENTIAL_TYPE} credential for {host.name}. Assign one to it or to its group."
         raise SessionError("credential", message)
     return logins
+
+
+def known_logins(host: Host, credential: str | None) -> Sequence[KnownLogin] | None:
+    """Return what would be tried on a host, without opening it; None where its inventory cannot say.
+
+    Raises SessionError of class credential, and of class auth where nothing is left that may be tried.
+    """
+    identify = getattr(host, "identities", None)
+    try:
+        known: Sequence[KnownLogin] | None = identify and identify(CREDENTIAL_TYPE, credential)
+    except LookupError as error:
+        raise SessionError("credential", str(error.args[0] if error.args else error)) from error
+    if known and all(login.blocked for login in known):
+        raise SessionError("auth", f"{host.name}: {' '.join(login.blocked for login in known)}")
+    return known
+
+
+def device_of(host: Host) -> str:
+    """Return the key of the device that a host is, or the host's name where its inventory knows no keys."""
+    return str(getattr(getattr(host, "record", None), "key", host.name))
 
 
 def _own_login(host: Host, credential: str | None) -> OwnLogin:

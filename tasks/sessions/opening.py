@@ -18,6 +18,7 @@ from tasks.errors import SessionError
 from tasks.keys import read_private_key
 from tasks.sessions.failures import BROKEN, NO_PROMPT, explain
 from tasks.sessions.logins import Login, find_logins
+from tasks.sessions.pacing import Stopped, turn
 from tasks.sessions.pool import CONNECTION, Session
 from tasks.terminal import LiveChannel
 
@@ -37,18 +38,25 @@ def open_session(
     """Try a host's logins in order, but none that it has refused before, until one is let in."""
     _refuse_unknown_platform(host)
     logins = find_logins(host, credential)
+    stopped = []
     for login in logins:
         identity = (login.credential_id, login.version)
         if identity in refused and login.credential_id:
             continue
         try:
-            _log_in(host, configuration, login, session)
+            with turn(host, login):
+                _log_in(host, configuration, login, session)
+        except Stopped as error:
+            stopped.append(error.message)
         except SessionError as error:
             if error.error_class != "auth":
                 raise
             refused[identity] = login.credential_name
         else:
+            session.identity = identity
             return
+    if stopped:
+        raise SessionError("auth", " ".join(stopped))
     tried = ", ".join(f"{login.credential_name} (user {login['username']})" for login in logins)
     where = dialing.endpoint(*_target(host, logins[0]), host.name)
     raise SessionError("auth", f"{where} refused every login tried: {tried}. Correct the credential or its assignment.")

@@ -89,7 +89,7 @@ def walk_devices(
     """
     walkers = _walkers(performance, stage, ground, host_keys, intents)
     hosts = [walker.host for walker in walkers.values()]
-    logins = login_source(performance.db, performance.masker, performance.actor)
+    logins = login_source(performance.db, performance.masker, performance.actor, hosts)
     nornir = Nornir(
         inventory=build_inventory(hosts, login_source=logins),
         config=Config(),
@@ -126,7 +126,7 @@ def _stage_task(task: Task, stage: Stage, walkers: dict[str, HostWalker], lot: L
         walking.run(walker, stage.nodes)
     finally:
         if walker.host.key not in walker.performance.abandoned:
-            sessions.close_sessions(task.host)
+            sessions.leave(task.host)
     if walker.parked and walker.host.key not in walker.performance.abandoned:
         lot.add(walker)
     return Result(host=task.host)

@@ -1,25 +1,41 @@
 """Logins at the last moment: resolved in the worker when a session opens, masked from then on, kept nowhere."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+from typing import TypeVar
+from uuid import UUID
 
+from redis import Redis
+
+from app.automation.executions.engine import runtime
 from app.automation.executions.masks import Masker
 from app.core.access import Principal
 from app.core.database import DatabaseThread, patiently
-from app.core.errors import AppError
-from app.devices import logins
-from inventory.records import HostRecord, Login, LoginSource
+from app.core.leases import connect_briefly
+from app.core.trials import RedisTrials, reason_of
+from app.credentials import service as credentials
+from app.devices.logins import FleetLogins
+from inventory.records import HostRecord
+
+T = TypeVar("T")
 
 
-def login_source(db: DatabaseThread, masker: Masker, actor: Principal) -> LoginSource:
-    """Return the source that hosts of a shard ask for their logins, on behalf of who started the execution."""
+def login_source(db: DatabaseThread, masker: Masker, actor: Principal, hosts: Sequence[HostRecord]) -> FleetLogins:
+    """Return the source that a shard's hosts ask for their logins, on behalf of who started the execution."""
 
-    def find(record: HostRecord, credential_type: str, explicit: str | None) -> Sequence[Login]:
-        try:
-            found = db.run(patiently(lambda: logins.resolve_logins(record, credential_type, explicit, actor)))
-        except AppError as error:
-            raise LookupError(error.message) from error
-        for login in found:
-            masker.learn(login.secrets())
-        return found
+    def run(operation: Callable[[], Awaitable[T]]) -> T:
+        return db.run(patiently(operation))
 
-    return find
+    def stop(credential_id: str, version: int, name: str) -> None:
+        run(lambda: credentials.block_credential(UUID(credential_id), version, reason_of(name)))
+
+    trials = RedisTrials(_redis(runtime.current().settings.require_redis(), os.getpid()), stop)
+    return FleetLogins(records=hosts, run=run, actor=actor, learn=masker.learn, trials=trials)
+
+
+@lru_cache(maxsize=1)
+def _redis(url: str, process: int) -> Redis:
+    """Return this process' client: one made before a fork must not be used after it."""
+    del process
+    return connect_briefly(url)
