@@ -18,10 +18,12 @@ SMALLEST_SHARD, LARGEST_SHARD = 13, 250
 
 
 class Cut(NamedTuple):
-    """Some hosts for one shard, and how many of them it may work on at once (0: as the worker likes)."""
+    """Some hosts for one shard, how many of them it may work on at once (0: as the worker likes), and their lane."""
 
     host_keys: Sequence[str]
     threads: int = 0
+    lane: int | None = None
+    """None: that of the first host."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,24 +82,26 @@ def cut(host_keys: Sequence[str], limits: Limits, stage: int, *, busy: int = 0) 
     at_once = limits.at_once(stage)
     if at_once is None:
         groups = by_lane(host_keys, _power_of_two(wanted))
-        return [Cut(part) for group in groups for part in _parts(group)]
+        return [Cut(part, 0, lane) for lane, group in groups.items() for part in _parts(group)]
     at_once -= busy
     most = min(wanted, at_once)
     groups = by_lane(host_keys, most if most == _power_of_two(most) else _power_of_two(most) // 2)
-    return [
-        Cut(group, at_once // len(groups) + (number < at_once % len(groups))) for number, group in enumerate(groups)
-    ]
+    share, more = divmod(at_once, len(groups))
+    return [Cut(group, share + (number < more), lane) for number, (lane, group) in enumerate(groups.items())]
 
 
-def by_lane(host_keys: Sequence[str], count: int) -> list[list[str]]:
+def by_lane(host_keys: Sequence[str], count: int) -> dict[int | None, list[str]]:
     """Part hosts into that many groups or less (a power of two, at most as many as there are lanes), in their order.
 
-    What lies in a group has lanes of one worker, as long as there are no more workers than groups.
+    Groups have lanes of their own, that of one alone is its first host's (None). Where a machine's workers are a power
+    of two, and no more than the groups, all devices of a group have the same worker that they have alone.
     """
-    groups: list[list[str]] = [[] for _ in range(min(count, LANES))]
+    if count == 1:
+        return {None: list(host_keys)}
+    groups: dict[int | None, list[str]] = {lane: [] for lane in range(min(count, LANES))}
     for key in host_keys:
         groups[lane_of(key) % len(groups)].append(key)
-    return [group for group in groups if group]
+    return {lane: group for lane, group in groups.items() if group}
 
 
 def _parts(group: list[str]) -> list[list[str]]:
@@ -116,7 +120,7 @@ async def insert_shards(
 
     ``siblings`` is among how many shards a node's own concurrency is divided, where it is not these alone.
     """
-    shards = [(uuid7(), uuid7(), carrier_of(stage, part.host_keys), part) for part in cuts]
+    shards = [(uuid7(), uuid7(), carrier_of(stage, part), part) for part in cuts]
     await database.execute_many(
         "INSERT INTO shards (id, execution, stage_run, stage, queue, host_keys, threads, siblings, job, status, "
         "attempt, owner, sent_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued', 0, '', now(), "
@@ -139,9 +143,11 @@ async def insert_shards(
     await queue.post([shard_job(carrier, shard, job) for shard, job, carrier, _ in shards])
 
 
-def carrier_of(stage: Stage, host_keys: Sequence[str]) -> str:
-    """Return the queue of some hosts' work in a stage: the lane of the first, so that its sessions are found again."""
-    return queue.DEFAULT if stage.scope == "once" else queue.DEVICES[lane_of(host_keys[0])]
+def carrier_of(stage: Stage, part: Cut) -> str:
+    """Return the queue of some hosts' work in a stage: their lane, so that their sessions are found again."""
+    if stage.scope == "once":
+        return queue.DEFAULT
+    return queue.DEVICES[lane_of(part.host_keys[0]) if part.lane is None else part.lane]
 
 
 def shard_job(carrier: str, shard_id: UUID, job_id: UUID) -> QueueJob:

@@ -20,8 +20,8 @@ from tests.bench.stack import Stack, running
 
 DEVICES = size("FLEET_DEVICES", 500)
 IN_FLIGHT = 50
-WORKERS = 5
-"""So that each of as many shards works on ten devices at once."""
+WORKERS = 4
+"""Each with a shard, and twelve or thirteen devices at once."""
 NORNIR, ASYNCSSH = "nornir_show_version", "asyncssh_show_version"
 GOALS = {("cold", NORNIR): 0.75, ("warm", NORNIR): 0.6, ("cold", ASYNCSSH): 1.6, ("warm", ASYNCSSH): 1.3}
 IDLE_S = 20
