@@ -97,7 +97,7 @@ def by_lane(host_keys: Sequence[str], count: int) -> dict[int | None, list[str]]
     of two, and no more than the groups, all devices of a group have the same worker that they have alone.
     """
     if count == 1:
-        return {None: list(host_keys)}
+        return {None: list(host_keys)} if host_keys else {}
     groups: dict[int | None, list[str]] = {lane: [] for lane in range(min(count, LANES))}
     for key in host_keys:
         groups[lane_of(key) % len(groups)].append(key)
