@@ -2,18 +2,26 @@
 
 from importlib import import_module
 
-from app.automation.executions import retention
+from app.automation.executions import retention, starvation
 from app.automation.executions.engine import runtime
 from app.automation.executions.engine.runtime import Runtime
 from app.automation.executions.reconciler import keep_time, reconcile
 from app.automation.executions.retention import Retention
 from app.automation.executions.starts import event_starts, upkeep
-from app.core import database, events
-from app.core.logging import configure_logging
+from app.core import database, events, leases
+from app.core.errors import UnavailableError
+from app.core.logging import configure_logging, get_logger
 from app.core.settings import Settings, load_settings
-from app.core.supervisor import Duty, supervise
+from app.core.workers import horse
+from app.core.workers.bell import Bell
+from app.core.workers.duties import Duty
+from app.core.workers.horse import Habits
+from app.core.workers.supervisor import supervise
 from app.credentials import vault
 from app.palette import build_catalog
+from tasks import sessions
+
+log = get_logger(__name__)
 
 PRELOADED = (
     "app.automation.executions.engine.shard",
@@ -37,10 +45,33 @@ def run(settings: Settings) -> int:
         import_module(name)
     database.engine()
     vault.configure(settings.require_keyring())
-    runtime.configure(Runtime(build_catalog(settings.nodes_path), settings))
+    catalogue = build_catalog(settings.nodes_path)
+    runtime.configure(Runtime(catalogue, settings, is_draining=horse.is_draining, spend=horse.spend))
     events.subscribe(event_starts.SUBSCRIBER)
+    bell = Bell()
     kept = Retention(days=settings.execution_retention_days, count=settings.execution_retention_count)
-    return supervise(settings, [*DUTIES, Duty(every_s=600.0, run=lambda _: retention.keep(kept))])
+    duties = [
+        *DUTIES,
+        Duty(every_s=0.25, run=lambda _: starvation.relieve(bell.ring)),
+        Duty(every_s=600.0, run=lambda _: retention.keep(kept)),
+    ]
+    return supervise(settings, duties, Habits(begin=_begin, end=_end, bury=leases.free), bell)
+
+
+def _begin(generation: str) -> None:
+    """Open what a work-horse needs for its first job; what cannot be had yet is opened by that."""
+    settings = runtime.current().settings
+    leases.begin(settings.require_redis(), generation, idle_s=settings.session_idle_s)
+    try:
+        runtime.database()
+    except (UnavailableError, *database.CONNECTION_ERRORS) as error:
+        log.warning("PostgreSQL is away", error=str(error))
+
+
+def _end() -> None:
+    """Close what a work-horse has open."""
+    sessions.close_all()
+    runtime.close()
 
 
 if __name__ == "__main__":

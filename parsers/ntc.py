@@ -3,7 +3,8 @@
 import functools
 import importlib.resources
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from io import StringIO
@@ -54,7 +55,12 @@ class NtcParser:
         """Return the records the templates find; raise ParseError when no line of `text` is known to them."""
         if not text.strip():
             return []
-        runs = [_run(name, text) for name in self.templates]
+        with ExitStack() as borrowed:
+            return self._records(
+                [_run(borrowed.enter_context(_borrowed(name)), name, text) for name in self.templates], text
+            )
+
+    def _records(self, runs: Sequence["_Machine"], text: str) -> list[dict[str, Any]]:
         if not any(machine.known for machine in runs):
             number, line = next((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
             raise ParseError(
@@ -75,6 +81,10 @@ class _Machine(textfsm.TextFSM):  # type: ignore[misc]
     number = 0
     known = 0
     rows: tuple[list[Any], ...] = ()
+
+    def Reset(self) -> None:  # noqa: N802 - TextFSM's own name
+        self.number, self.known, self.rows = 0, 0, ()
+        super().Reset()
 
     def _CheckLine(self, line: str) -> None:  # noqa: N802 - TextFSM's own name
         self.number += 1
@@ -150,8 +160,23 @@ def _machine(name: str) -> _Machine:
     return _Machine(StringIO(_template(name)))
 
 
-def _run(name: str, text: str) -> _Machine:
-    machine = _machine(name)
+_idle: dict[str, list[_Machine]] = {}
+
+
+@contextmanager
+def _borrowed(name: str) -> Iterator[_Machine]:
+    """Lend a template's machine to one thread: it is compiled anew only where all that were are in use."""
+    idle = _idle.setdefault(name, [])
+    try:
+        machine = idle.pop()
+    except IndexError:
+        machine = _machine(name)
+    yield machine
+    machine.Reset()
+    idle.append(machine)
+
+
+def _run(machine: _Machine, name: str, text: str) -> _Machine:
     try:
         machine.rows = tuple(machine.ParseText(text))
     except textfsm.TextFSMError as error:

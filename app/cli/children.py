@@ -130,6 +130,6 @@ def end_with_parent() -> None:
     """End, by SIGTERM, when the parent that started this process as a child of its own ends."""
     parent = os.environ.get(PARENT)
     if parent is not None:
-        from app.core.worker_process import die_with  # noqa: PLC0415 — loads RQ, which few commands need
+        from app.core.workers.processes import die_with  # noqa: PLC0415 — loads RQ, which few commands need
 
         die_with(int(parent), signal.SIGTERM)

@@ -28,6 +28,10 @@ CONNECTION_ERRORS = (
 """What asyncpg raises while PostgreSQL is away or restarting."""
 
 
+IDLE_S = 60.0
+"""After so long an idle connection is closed, all but the pool's least."""
+
+
 class _Engine(PostgresEngine):
     """Piccolo's engine, which does not connect by itself: it is made before a fork, where nothing may be connected."""
 
@@ -49,7 +53,9 @@ def engine() -> PostgresEngine:
 async def open_pool(*, min_size: int = 1, max_size: int = 10) -> None:
     """Open this process' connection pool in the running event loop."""
     try:
-        await engine().start_connection_pool(min_size=min_size, max_size=max_size)
+        await engine().start_connection_pool(
+            min_size=min_size, max_size=max_size, max_inactive_connection_lifetime=IDLE_S
+        )
     except (*CONNECTION_ERRORS, asyncpg.InvalidAuthorizationSpecificationError) as error:
         raise UnavailableError(f"PostgreSQL cannot be reached: {error}") from error
 
@@ -181,17 +187,39 @@ class DatabaseThread:
         self._thread = threading.Thread(target=self._loop.run_forever, name="database", daemon=True)
 
     def __enter__(self) -> Self:
-        engine().pool = None
-        self._thread.start()
-        self.run(patiently(lambda: open_pool(min_size=1, max_size=self._max_size)))
-        return self
+        return self.open()
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self) -> Self:
+        """Start the thread and open its pool, as soon as PostgreSQL is there."""
+        engine().pool = None
+        self._thread.start()
+        try:
+            self.run(patiently(lambda: open_pool(min_size=1, max_size=self._max_size)))
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def close(self) -> None:
+        """Close the pool and end the thread."""
         self.run(close_pool())
+        self._end()
+
+    def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the database thread and wait for its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def run(self, coroutine: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
+        """Run a coroutine in the database thread and wait for its result; UnavailableError when it takes too long."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result(timeout_s)
+        except TimeoutError as error:
+            if future.done():
+                raise
+            future.cancel()
+            raise UnavailableError(f"PostgreSQL did not answer within {timeout_s:g} s.") from error

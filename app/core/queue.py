@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 import anyio.to_thread
 import msgspec
@@ -19,8 +20,11 @@ from rq.serializers import JSONSerializer
 from app.core import context, database
 from app.core.clock import uuid7
 
-HIGH, DEFAULT, LOW, DEVICES = "high", "default", "low", "devices"
-QUEUES = (HIGH, DEFAULT, LOW, DEVICES)
+HIGH, DEFAULT, LOW = "high", "default", "low"
+LANES = 16
+"""How many queues there are for work on devices: a device's work always goes to the same."""
+DEVICES = tuple(f"devices-{lane}" for lane in range(LANES))
+QUEUES = (HIGH, DEFAULT, LOW, *DEVICES)
 JOB_TIMEOUT_S = 24 * 3600
 RESULT_TTL_S = 600
 FAILURE_TTL_S = 7 * 24 * 3600
@@ -35,6 +39,11 @@ class QueueJob:
     function: str
     arguments: Sequence[Any] = ()
     id: UUID = field(default_factory=uuid7)
+
+
+def lane_of(device_key: str) -> int:
+    """Return the lane of a device, the same in every process."""
+    return crc32(device_key.encode()) % LANES
 
 
 def connect(redis_url: str) -> Redis:

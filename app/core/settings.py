@@ -67,6 +67,7 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     workers: int = field(default_factory=lambda: max(2, 2 * (os.cpu_count() or 1)))
     session_idle_s: int = 60
+    workers_max: int | None = None
     nodes_path: Path | None = None
     execution_retention_days: int = 0
     execution_retention_count: int = 0
@@ -140,6 +141,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         "cors_origins": reader.read("CORS_ORIGINS", _words),
         "workers": reader.read("WORKERS", _positive),
         "session_idle_s": reader.read("SESSION_IDLE_S", _positive),
+        "workers_max": reader.read("WORKERS_MAX", _positive),
         "nodes_path": reader.read("OPSCONDUCTOR_NODES_PATH", _existing_folder),
         "execution_retention_days": reader.read("EXECUTION_RETENTION_DAYS", _count),
         "execution_retention_count": reader.read("EXECUTION_RETENTION_COUNT", _count),

@@ -28,7 +28,7 @@ NAMED = {
 EVERYWHERE = ("app/piccolo_conf.py", "app/core/logging.py")
 READERS = {
     "api": ("app/cli/commands/api.py", "app/main.py", "app/web/**/*.py", "app/**/routes.py", "app/**/routes/*.py"),
-    "worker": ("worker.py", "app/core/supervisor.py", "app/core/worker_process.py", "app/automation/**/engine/*.py"),
+    "worker": ("worker.py", "app/core/workers/*.py", "app/automation/**/engine/*.py"),
 }
 
 

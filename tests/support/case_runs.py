@@ -46,7 +46,7 @@ async def _run(callers: Callers, case: Case, own: Path) -> list[str]:
     if case.rerun is not None and not found:
         again = msgspec.structs.replace(case, expected=case.rerun.expected, devices=case.rerun.devices)
         answer = await admin.post(f"{API}/executions/{execution['id']}/rerun", json=case.rerun.asked())
-        assert answer.status_code == 202, f"it cannot be run again: {answer.text}"
+        assert answer.is_success, f"it cannot be run again: {answer.text}"
         execution = await _end(admin, answer.json()["data"]["id"])
         found = [f"(rerun) {text}" for text in differences(again, await _look(admin, execution, own))]
     return found

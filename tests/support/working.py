@@ -17,6 +17,7 @@ from tests.support.servers import REDIS_DATABASES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NODES = Path(__file__).resolve().parent / "nodes"
+QUICK_WORKER = "tests.support.quick_worker"
 ENDED = {"success", "partial", "failed", "cancelled", "timeout"}
 PATIENCE_S = 90.0
 MEASURED = "gw0"
@@ -38,7 +39,7 @@ def workers(count: int = 2, log: Path | None = None) -> Iterator[subprocess.Pope
         environment = {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}
     with (log or Path(os.devnull)).open("ab") as said:
         process = subprocess.Popen(
-            [sys.executable, "worker.py"], cwd=REPOSITORY, env=environment, stdout=said, stderr=said
+            [sys.executable, "-m", QUICK_WORKER], cwd=REPOSITORY, env=environment, stdout=said, stderr=said
         )
         try:
             yield process

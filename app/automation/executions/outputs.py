@@ -22,6 +22,14 @@ class StoredOutput(msgspec.Struct, frozen=True):
     size_bytes: int = 0
     blob: bytes = b""
 
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes of memory it takes."""
+        return self.size_bytes + len(self.inline or "")
+
+
+NO_OUTPUT = StoredOutput(None)
+
 
 def storable(value: Any) -> str:
     """Encode a value as JSON that PostgreSQL can hold: what JSON cannot is written as text, and NUL as a mark."""
@@ -44,7 +52,7 @@ async def unpack(rows: Sequence[dict[str, Any]]) -> None:
 def pack(outputs: Mapping[str, Any] | None) -> StoredOutput:
     """Encode outputs; what JSON cannot hold is written as text."""
     if outputs is None:
-        return StoredOutput(None)
+        return NO_OUTPUT
     encoded = msgspec.json.encode(outputs, enc_hook=str)
     if len(encoded) <= INLINE_BYTES:
         return StoredOutput(encoded.decode().replace("\\u0000", "\\ufffd"))

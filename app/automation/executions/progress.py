@@ -1,5 +1,6 @@
 """How an execution moves on: stages begin, shards end, and the last of them settles it; each exactly once."""
 
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -7,8 +8,8 @@ import msgspec
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.automation.executions import events, standing, waking
-from app.automation.executions.changes import LEASE_S, Claim
+from app.automation.executions import events, standing, timing, waking
+from app.automation.executions.changes import Claim
 from app.automation.executions.events import Event
 from app.automation.executions.records import ONCE
 from app.automation.executions.sharding import Limits, cut, insert_shards
@@ -67,6 +68,7 @@ async def start_stages(execution_id: UUID, stages: Sequence[Stage], iteration: s
 
 async def claim_shard(shard_id: UUID, owner: str) -> Claim | None:
     """Claim a shard that nobody works on; None when another delivery has it, it is done, or nothing more may begin."""
+    asked_at = time.monotonic()
     async with database.transaction():
         await database.execute(
             "SELECT 1 FROM executions WHERE id = (SELECT execution FROM shards WHERE id = $1) FOR UPDATE", shard_id
@@ -82,7 +84,7 @@ async def claim_shard(shard_id: UUID, owner: str) -> Claim | None:
             """,
             shard_id,
             owner,
-            LEASE_S,
+            timing.current().lease_s,
         )
         if row is None:
             return None
@@ -94,7 +96,7 @@ async def claim_shard(shard_id: UUID, owner: str) -> Claim | None:
         )
         if begun is not None:
             await events.append(row["execution"], [Event("execution.started", {"status": "running"})])
-    return Claim(shard_id=shard_id, attempt=row["attempt"], execution_id=row["execution"])
+    return Claim(shard_id=shard_id, attempt=row["attempt"], execution_id=row["execution"], claimed_at=asked_at)
 
 
 async def finish_shard(claim: Claim, plan: Plan) -> bool:

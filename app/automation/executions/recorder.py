@@ -1,52 +1,31 @@
-"""The recorder: a Nornir processor that judges every node's end and writes it, batch by batch, from one thread."""
+"""The recorder: a Nornir processor that judges every node's end and has it written."""
 
-import queue
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Self
-from uuid import UUID
+from typing import Any
 
 from nornir.core.inventory import Host
 from nornir.core.task import AggregatedResult, MultiResult, Result, Task
 
-from app.automation.executions import records
 from app.automation.executions.masks import Masker
-from app.automation.executions.records import NodeRecord, NodeRetry, NodeStart, Note, Place
+from app.automation.executions.outputs import pack
+from app.automation.executions.records import NodeRecord, NodeRetry, NodeStart, Place
 from app.automation.executions.statuses import ResultStatus, judge
 from app.automation.executions.walk import Course
+from app.automation.executions.writer import Writer
 from app.core.clock import now
-from app.core.database import DatabaseThread, patiently
 from tasks.errors import NodeError
 from tasks.parking import Park
 
 Key = tuple[str, str, str]
 """A node, a host and an iteration."""
-BATCH_ROWS = 500
-BATCH_WAIT_S = 0.01
-FLUSH_LOOK_S = 0.1
-BACKLOG_LOOK_S = 0.01
-BACKLOG_ROWS = 5000
-"""How much may wait to be written before the devices' threads are made to wait too."""
-
-
-class RecorderFailed(Exception):
-    """Results could not be written; the shard is left to whoever claims it next."""
 
 
 class Recorder:
-    """Writes what happens in one shard, in order; ``close`` returns when everything is committed."""
+    """Judges what happens in one shard, and gives it to the writer in order."""
 
-    def __init__(
-        self,
-        execution_id: UUID,
-        course: Course,
-        database: DatabaseThread,
-        masker: Masker,
-        on_commit: Callable[[], None],
-    ) -> None:
-        self.execution_id = execution_id
+    def __init__(self, course: Course, writer: Writer, masker: Masker) -> None:
         self.course = course
         self.ended: dict[Key, NodeRecord | Park] = {}
         self.intents: set[Key] = set()
@@ -54,32 +33,23 @@ class Recorder:
         """Hosts on which a call lives on that nobody waits for any more: they go no further, whatever follows."""
         self.waiting_since: dict[Key, datetime] = {}
         """Nodes that were parked by an earlier shard: their start is recorded already."""
-        self.cancelled: Callable[[], bool] = lambda: False
-        self.on_failure: Callable[[], None] | None = None
-        """Called after a failure that nothing handled was committed."""
-        self._database = database
+        self.cancelled: Callable[[], bool] = _never
+        self.taken_over: Callable[[], bool] = _never
+        """Whether another worker has the shard by now: what broke off here for that reason, it runs again."""
+        self._writer = writer
         self._masker = masker
-        self._on_commit = on_commit
-        self._backlog: queue.SimpleQueue[NodeRecord | Note | threading.Event | None] = queue.SimpleQueue()
-        self._hurry = threading.Event()
-        self._failure: BaseException | None = None
         self._attempts: dict[Key, int] = {}
         self._begun: dict[Key, float] = {}
-        self._writer = threading.Thread(target=self._write_batches, name="recorder", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._writer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._hurry.set()
-        self._backlog.put(None)
-        self._writer.join()
-        self._raise_failure()
-
-    def note_intent(self, node_id: str, place: Place) -> None:
-        """Note that a change was begun: from now on its failure leaves the effect unknown."""
+    def note_intent(self, node_id: str, place: Place) -> bool:
+        """Note that a change is begun, from now on its failure leaves the effect unknown; False when it was before."""
+        is_first = not self.has_intent(node_id, place)
         self.intents.add(_key(node_id, place))
+        return is_first
+
+    def forget_intent(self, node_id: str, place: Place) -> None:
+        """Note that a change was not begun after all."""
+        self.intents.discard(_key(node_id, place))
 
     def has_intent(self, node_id: str, place: Place) -> bool:
         """Say whether a change was begun."""
@@ -91,13 +61,13 @@ class Recorder:
         waited_s = (now() - since).total_seconds() if since is not None else 0.0
         self._begun[_key(node_id, place)] = time.monotonic() - waited_s
         if since is None:
-            self._put(NodeStart(node_id, place.key, place.name, place.iteration))
+            self._writer.put(NodeStart(node_id, place.key, place.name, place.iteration))
 
     def retry(self, node_id: str, place: Place, attempt: int, error: NodeError, delay_s: float) -> None:
         """Note that an attempt failed and another follows."""
         self._attempts[_key(node_id, place)] = attempt + 1
         described = {"class": error.error_class, "message": self._masker.text(error.message)}
-        self._put(NodeRetry(node_id, place.key, place.name, place.iteration, attempt, described, delay_s))
+        self._writer.put(NodeRetry(node_id, place.key, place.name, place.iteration, attempt, described, delay_s))
 
     def end(self, node_id: str, place: Place, result: Result) -> NodeRecord | Park:
         """Judge and record how a node ended on a host (or once); one that is to be parked has not ended."""
@@ -107,13 +77,15 @@ class Recorder:
         error = _error_of(result, self.course.type_of(node_id).id)
         verdict = judge(error, intended=_key(node_id, place) in self.intents, cancelled=self.cancelled())
         duration_s = time.monotonic() - self._begun.pop(_key(node_id, place), time.monotonic())
+        outputs = self._masker.value(result.result) if isinstance(result.result, Mapping) else None
         return self._keep(
             node_id,
             place,
             verdict.status,
             handled=verdict.status == "failed" and self._is_handled(node_id, place),
             branch=getattr(result, "branch", None),
-            outputs=self._masker.value(result.result) if isinstance(result.result, Mapping) else None,
+            outputs=outputs,
+            stored=pack(outputs),
             error_class=verdict.error_class,
             message=self._masker.text(verdict.message),
             changed=bool(result.changed),
@@ -133,6 +105,7 @@ class Recorder:
 
     def leave_unknown(self, node_id: str, place: Place, lines: Sequence[str]) -> NodeRecord:
         """Record a change that another attempt had begun and never reported."""
+        outputs = {"lines": self._masker.value(list(lines))}
         return self._keep(
             node_id,
             place,
@@ -140,7 +113,8 @@ class Recorder:
             error_class="worker_lost",
             message="The worker died after it began to send this, so nobody knows how much took effect. "
             "It was not sent again: look at the device.",
-            outputs={"lines": self._masker.value(list(lines))},
+            outputs=outputs,
+            stored=pack(outputs),
             started_at=now(),
         )
 
@@ -173,11 +147,7 @@ class Recorder:
 
     def flush(self) -> None:
         """Return when everything noted so far is committed."""
-        reached = threading.Event()
-        self._hurry.set()
-        self._put(reached)
-        while not reached.wait(FLUSH_LOOK_S):
-            self._raise_failure()
+        self._writer.flush()
 
     def _keep(self, node_id: str, place: Place, status: ResultStatus, **more: Any) -> NodeRecord:
         record = NodeRecord(
@@ -189,62 +159,13 @@ class Recorder:
             status=status,
             **more,
         )
-        self._put(record)
+        if status == "success" or not self.taken_over():
+            self._writer.put(record)
         return record
 
-    def _put(self, item: NodeRecord | Note | threading.Event) -> None:
-        self._raise_failure()
-        while self._backlog.qsize() >= BACKLOG_ROWS:
-            time.sleep(BACKLOG_LOOK_S)
-            self._raise_failure()
-        self._backlog.put(item)
 
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise RecorderFailed(f"Results could not be written: {self._failure}") from self._failure
-
-    def _write_batches(self) -> None:
-        open_ended = True
-        while open_ended:
-            batch, open_ended = self._next_batch()
-            rows = [item for item in batch if not isinstance(item, threading.Event)]
-            if self._failure is None and rows:
-                self._write(rows)
-            if self._failure is None:
-                for reached in batch:
-                    if isinstance(reached, threading.Event):
-                        reached.set()
-
-    def _write(self, rows: Sequence[NodeRecord | Note]) -> None:
-        try:
-            self._database.run(patiently(lambda: records.write(self.execution_id, rows)))
-            self._on_commit()
-            if self.on_failure is not None and any(map(_counts, rows)):
-                self.on_failure()
-        except Exception as error:  # noqa: BLE001 — the writer's door: kept, and raised in the shard's thread
-            self._failure = error
-
-    def _next_batch(self) -> tuple[list[NodeRecord | Note | threading.Event], bool]:
-        """Return what has come together in a moment: the writer is not woken for every row, unless somebody waits."""
-        batch: list[NodeRecord | Note | threading.Event] = []
-        item = self._backlog.get()
-        self._hurry.wait(BATCH_WAIT_S)
-        while item is not None:
-            batch.append(item)
-            if isinstance(item, threading.Event):
-                self._hurry.clear()
-                return batch, True
-            if len(batch) >= BATCH_ROWS:
-                return batch, True
-            try:
-                item = self._backlog.get_nowait()
-            except queue.Empty:
-                return batch, True
-        return batch, False
-
-
-def _counts(row: NodeRecord | Note) -> bool:
-    return isinstance(row, NodeRecord) and row.status in {"failed", "unknown"} and not row.handled
+def _never() -> bool:
+    return False
 
 
 def _is_node(task: Task) -> bool:

@@ -1,19 +1,16 @@
-"""Results in PostgreSQL: written in batches with their counters and events, and read back when a walk resumes."""
+"""Records: what is told of nodes on hosts, and the results in PostgreSQL read back when a walk resumes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
-from app.automation.executions import events, outputs
-from app.automation.executions.events import Event
-from app.automation.executions.statuses import COUNTER, ResultStatus
+from app.automation.executions import outputs
+from app.automation.executions.outputs import NO_OUTPUT, StoredOutput
+from app.automation.executions.statuses import ResultStatus
 from app.core import database
-from app.core.clock import uuid7
 from inventory.records import HostRecord
 
 ONCE = "-"
@@ -73,6 +70,13 @@ class NodeRecord:
     diff: str = ""
     duration_ms: int = 0
     attempt: int = 1
+    stored: StoredOutput = NO_OUTPUT
+    """The outputs as they are written."""
+
+    @property
+    def counts_as_failure(self) -> bool:
+        """Say whether it is one of the failures that a workflow's settings limit."""
+        return self.status in {"failed", "unknown"} and not self.handled
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "NodeRecord":
@@ -120,59 +124,6 @@ class NodeRetry:
 
 Note = NodeStart | NodeRetry
 """What is told of a node before it has ended."""
-
-
-INSERT = """
-INSERT INTO device_results (
-    id, execution, node_id, host_key, device_id, device_name, iteration, attempt, status, handled, branch,
-    outputs, output_hash, error_class, error_message, changed, diff, started_at, duration_ms)
-SELECT id, $1, node_id, host_key, device_id, device_name, iteration, attempt, status, handled, branch,
-    outputs, output_hash, error_class, error_message, changed, diff, started_at, duration_ms
-FROM json_to_recordset($2::json) AS new(id uuid, node_id text, host_key text, device_id uuid, device_name text,
-    iteration text, attempt int, status text, handled bool, branch text, outputs jsonb, output_hash text,
-    error_class text, error_message text, changed bool, diff text, started_at timestamptz, duration_ms int)
-ON CONFLICT ON CONSTRAINT device_results_once_uq DO NOTHING
-RETURNING node_id, host_key, iteration
-"""
-"""The rows go as one document: an array for every column costs several times as much to hand over."""
-
-
-async def write(execution_id: UUID, batch: Sequence[NodeRecord | Note]) -> None:
-    """Commit a batch in one transaction; what was written before (a commit cut off) is neither doubled nor counted."""
-    results = [item for item in batch if isinstance(item, NodeRecord)]
-    async with database.transaction():
-        await database.execute("SELECT 1 FROM executions WHERE id = $1 FOR UPDATE", execution_id)
-        fresh = await _insert(execution_id, results)
-        await _count(execution_id, [record for record in results if _identity(record) in fresh])
-        await _mark_started(execution_id, {item.node_id for item in batch})
-        await events.append(
-            execution_id,
-            [event_of(item) for item in batch if not isinstance(item, NodeRecord) or _identity(item) in fresh],
-        )
-
-
-def event_of(item: NodeRecord | Note) -> Event:
-    """Return the event that tells of a node's start or end on a host."""
-    where = {"node_id": item.node_id, "device": item.host_name, "host_key": item.host_key}
-    if item.iteration:
-        where["iteration"] = item.iteration
-    scope = "node" if item.host_key == ONCE else "device"
-    if isinstance(item, NodeStart):
-        return Event(f"{scope}.started", where)
-    if isinstance(item, NodeRetry):
-        retry = {"attempt": item.attempt, "error": dict(item.error), "delay_s": item.delay_s}
-        return Event(f"{scope}.retrying", {**where, **retry})
-    ended = {
-        **where,
-        "status": item.status,
-        "branch": item.branch,
-        "changed": item.changed,
-        "error": item.error(),
-        "handled": item.handled,
-        "duration_ms": item.duration_ms,
-        "attempt": item.attempt,
-    }
-    return Event(f"{scope}.{'skipped' if item.status == 'skipped' else 'finished'}", ended)
 
 
 async def load(
@@ -262,68 +213,3 @@ def iterations_behind(iteration: str) -> list[str]:
     """Return an iteration and those around it: for ``a:0.b:2`` also ``a:0`` and nothing."""
     parts = iteration.split(".") if iteration else []
     return [".".join(parts[:count]) for count in range(len(parts) + 1)]
-
-
-async def _insert(execution_id: UUID, results: Sequence[NodeRecord]) -> set[tuple[str, str, str]]:
-    if not results:
-        return set()
-    packed = [outputs.pack(record.outputs) for record in results]
-    await outputs.store_blobs(packed)
-    described = [_described(record, output) for record, output in zip(results, packed, strict=True)]
-    rows = await database.fetch(INSERT, execution_id, msgspec.json.encode(described).decode())
-    return {(row["node_id"], row["host_key"], row["iteration"]) for row in rows}
-
-
-def _described(record: NodeRecord, output: outputs.StoredOutput) -> dict[str, Any]:
-    return {
-        "id": uuid7(),
-        "node_id": record.node_id,
-        "host_key": record.host_key,
-        "device_id": record.device_id,
-        "device_name": record.host_name,
-        "iteration": record.iteration,
-        "attempt": record.attempt,
-        "status": record.status,
-        "handled": record.handled,
-        "branch": record.branch,
-        "outputs": None if output.inline is None else msgspec.Raw(output.inline.encode()),
-        "output_hash": output.hash,
-        "error_class": record.error_class,
-        "error_message": _storable(record.message),
-        "changed": record.changed,
-        "diff": _storable(record.diff),
-        "started_at": record.started_at,
-        "duration_ms": record.duration_ms,
-    }
-
-
-def _identity(record: NodeRecord) -> tuple[str, str, str]:
-    return record.node_id, record.host_key, record.iteration
-
-
-async def _count(execution_id: UUID, results: Sequence[NodeRecord]) -> None:
-    counts: dict[tuple[str, str], int] = {}
-    for record in results:
-        for counter in (COUNTER[record.status], *(["handled"] if record.handled else [])):
-            counts[record.node_id, counter] = counts.get((record.node_id, counter), 0) + 1
-    for (node_id, counter), count in sorted(counts.items()):
-        await database.execute(
-            f"UPDATE node_executions SET {counter} = {counter} + $3 WHERE execution = $1 AND node_id = $2",  # noqa: S608 — counter is one of our own column names
-            execution_id,
-            node_id,
-            count,
-        )
-
-
-async def _mark_started(execution_id: UUID, node_ids: Collection[str]) -> None:
-    await database.execute(
-        "UPDATE node_executions SET started_at = now() "
-        "WHERE execution = $1 AND node_id = ANY($2) AND started_at IS NULL",
-        execution_id,
-        list(node_ids),
-    )
-
-
-def _storable(text: str) -> str:
-    """Replace NUL, which PostgreSQL's text cannot hold."""
-    return text.replace("\x00", "\ufffd")

@@ -11,10 +11,10 @@ from app.automation.workflows.graph import Stage
 from app.automation.workflows.settings import WorkflowSettings, cut_waves
 from app.core import database, queue
 from app.core.clock import uuid7
-from app.core.queue import QueueJob
+from app.core.queue import LANES, QueueJob, lane_of
 
 RUN_SHARD = "app.automation.executions.queued.run_shard"
-SMALLEST_SHARD, LARGEST_SHARD = 13, 100
+SMALLEST_SHARD, LARGEST_SHARD = 13, 250
 
 
 class Cut(NamedTuple):
@@ -79,17 +79,44 @@ def cut(host_keys: Sequence[str], limits: Limits, stage: int, *, busy: int = 0) 
     wanted = -(-len(host_keys) // limits.shard_size)
     at_once = limits.at_once(stage)
     if at_once is None:
-        size = limits.shard_size
-        return [Cut(host_keys[start : start + size]) for start in range(0, len(host_keys), size)]
+        groups = by_lane(host_keys, _power_of_two(wanted))
+        return [Cut(part) for group in groups for part in _parts(group)]
     at_once -= busy
-    count = min(wanted, at_once)
-    return [Cut(host_keys[number::count], at_once // count + (number < at_once % count)) for number in range(count)]
+    most = min(wanted, at_once)
+    groups = by_lane(host_keys, most if most == _power_of_two(most) else _power_of_two(most) // 2)
+    return [
+        Cut(group, at_once // len(groups) + (number < at_once % len(groups))) for number, group in enumerate(groups)
+    ]
 
 
-async def insert_shards(execution_id: UUID, stage_run: UUID, stage: Stage, cuts: Sequence[Cut]) -> None:
-    """Write shards and post the queue jobs that carry them, inside the caller's transaction."""
-    carrier = queue.DEFAULT if stage.scope == "once" else queue.DEVICES
-    shards = [(uuid7(), uuid7(), part) for part in cuts]
+def by_lane(host_keys: Sequence[str], count: int) -> list[list[str]]:
+    """Part hosts into that many groups or less (a power of two, at most as many as there are lanes), in their order.
+
+    What lies in a group has lanes of one worker, as long as there are no more workers than groups.
+    """
+    groups: list[list[str]] = [[] for _ in range(min(count, LANES))]
+    for key in host_keys:
+        groups[lane_of(key) % len(groups)].append(key)
+    return [group for group in groups if group]
+
+
+def _parts(group: list[str]) -> list[list[str]]:
+    size = -(-len(group) // -(-len(group) // LARGEST_SHARD))
+    return [group[start : start + size] for start in range(0, len(group), size)]
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << (least - 1).bit_length()
+
+
+async def insert_shards(
+    execution_id: UUID, stage_run: UUID, stage: Stage, cuts: Sequence[Cut], *, siblings: int = 0
+) -> None:
+    """Write shards and post the queue jobs that carry them, inside the caller's transaction.
+
+    ``siblings`` is among how many shards a node's own concurrency is divided, where it is not these alone.
+    """
+    shards = [(uuid7(), uuid7(), carrier_of(stage, part.host_keys), part) for part in cuts]
     await database.execute_many(
         "INSERT INTO shards (id, execution, stage_run, stage, queue, host_keys, threads, siblings, job, status, "
         "attempt, owner, sent_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'queued', 0, '', now(), "
@@ -103,13 +130,18 @@ async def insert_shards(execution_id: UUID, stage_run: UUID, stage: Stage, cuts:
                 carrier,
                 list(part.host_keys),
                 part.threads,
-                len(cuts),
+                siblings or len(cuts),
                 job,
             )
-            for shard, job, part in shards
+            for shard, job, carrier, part in shards
         ],
     )
-    await queue.post([shard_job(carrier, shard, job) for shard, job, _ in shards])
+    await queue.post([shard_job(carrier, shard, job) for shard, job, carrier, _ in shards])
+
+
+def carrier_of(stage: Stage, host_keys: Sequence[str]) -> str:
+    """Return the queue of some hosts' work in a stage: the lane of the first, so that its sessions are found again."""
+    return queue.DEFAULT if stage.scope == "once" else queue.DEVICES[lane_of(host_keys[0])]
 
 
 def shard_job(carrier: str, shard_id: UUID, job_id: UUID) -> QueueJob:

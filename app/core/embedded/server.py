@@ -116,6 +116,7 @@ class RunningServer(ABC):
 
     def _spawn(self, argv: Sequence[str | Path], *, life: int, account: Account | None = None) -> None:
         """Launch a program that Ctrl-C in our terminal does not reach and that holds its life."""
+        self._leave()  # one that was killed may still be dying
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -162,7 +163,7 @@ class RunningServer(ABC):
             self._child = None
 
     def _leave(self) -> None:
-        """Leave the server to others, with somebody to bury it should it end before this process does."""
+        """Leave the server to others or to its end, with somebody to bury it should that come before this process'."""
         if self._child is not None:
             threading.Thread(target=self._child.wait, name=f"reap-{self._server.name}", daemon=True).start()
             self._child = None

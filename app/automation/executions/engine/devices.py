@@ -1,8 +1,9 @@
 """A device stage: one grouped Nornir task, in which every host walks the stage's nodes at its own speed."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,17 +11,20 @@ import msgspec
 from nornir.core import Nornir
 from nornir.core.configuration import Config
 from nornir.core.exceptions import NornirSubTaskError
+from nornir.core.inventory import Host
 from nornir.core.processor import Processors
 from nornir.core.state import GlobalState
-from nornir.core.task import AggregatedResult, Result, Task
-from nornir.plugins.runners import ThreadedRunner
+from nornir.core.task import Result, Task
 
 from app.automation.executions import records, scope
 from app.automation.executions.engine import walking
 from app.automation.executions.engine.ground import Ground
 from app.automation.executions.engine.logins import login_source
+from app.automation.executions.engine.lot import Lot
 from app.automation.executions.engine.performance import Performance
+from app.automation.executions.engine.runner import WindowRunner
 from app.automation.executions.engine.walker import Walker, lost_changes, rounds_of
+from app.automation.executions.engine.yielding import Turn
 from app.automation.executions.records import ONCE, NodeRecord, Place
 from app.automation.executions.walk import Walk
 from app.automation.workflows.graph import Stage
@@ -76,10 +80,13 @@ def walk_devices(
     host_keys: Sequence[str],
     intents: Sequence[Mapping[str, Any]],
     *,
-    threads: int,
-    on_parked: Callable[[HostWalker], None],
+    turn: Turn,
+    lot: Lot,
 ) -> None:
-    """Walk a shard's hosts through a stage; hosts that had come some way go on from there."""
+    """Walk a shard's hosts through a stage; hosts that had come some way go on from there.
+
+    Hosts that have not begun when the turn is over are handed over; what breaks a host's walk off is raised.
+    """
     walkers = _walkers(performance, stage, ground, host_keys, intents)
     hosts = [walker.host for walker in walkers.values()]
     logins = login_source(performance.db, performance.masker, performance.actor, hosts)
@@ -88,34 +95,40 @@ def walk_devices(
         config=Config(),
         data=GlobalState(dry_run=performance.dry_run),
         processors=Processors([performance.recorder]),
-        runner=ThreadedRunner(num_workers=max(1, min(threads or THREADS, THREADS, len(hosts)))),
+        runner=WindowRunner(
+            max(1, min(turn.threads or THREADS, THREADS, len(hosts))),
+            key_of=_key_of,
+            admits=performance.admits,
+            look=partial(_look, performance, turn, lot),
+        ),
     )
-    raise_first(
-        nornir.run(task=_stage_task, name=f"stage {stage.index}", stage=stage, walkers=walkers, on_parked=on_parked)
-    )
+    nornir.run(task=_stage_task, name=f"stage {stage.index}", stage=stage, walkers=walkers, lot=lot)
 
 
-def raise_first(results: AggregatedResult) -> None:
-    """Raise what broke a host's walk off, if anything did: Nornir only notes it, and the host would count as done."""
-    for result in results.values():
-        if result[0].exception is not None:
-            raise result[0].exception
+def _key_of(host: Host) -> str:
+    return str(host.record.key)
 
 
-def _stage_task(
-    task: Task, stage: Stage, walkers: Mapping[str, HostWalker], on_parked: Callable[[HostWalker], None]
-) -> Result:
-    walker = walkers[task.host.record.key]
+def _look(performance: Performance, turn: Turn, lot: Lot, runner: WindowRunner) -> None:
+    """Leave hosts behind that do not come back, let go of those that wait, and end the turn when it is time."""
+    for call in performance.oversight.look():
+        performance.leave_behind(call)
+        runner.leave(call.place.key)
+    if not performance.stop.is_set():
+        lot.flush()
+        turn.look(runner)
+
+
+def _stage_task(task: Task, stage: Stage, walkers: dict[str, HostWalker], lot: Lot) -> Result:
+    walker = walkers.pop(task.host.record.key)  # what it knows is let go of as soon as the host is through
     walker.task = task
-    if not walker.performance.admits():
-        return Result(host=task.host)
     try:
         walking.run(walker, stage.nodes)
     finally:
         if walker.host.key not in walker.performance.abandoned:
             sessions.leave(task.host)
     if walker.parked and walker.host.key not in walker.performance.abandoned:
-        on_parked(walker)
+        lot.add(walker)
     return Result(host=task.host)
 
 

@@ -1,19 +1,20 @@
 """Performing one node on one host (or once): evaluate, take the right to change, call, and judge."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from nornir.core.task import Result, Task
 
-from app.automation.executions import changes, mocks
+from app.automation.executions import mocks
 from app.automation.executions.changes import Claim
+from app.automation.executions.engine.changing import Changing
 from app.automation.executions.engine.deadline import Abandoned, call_within
 from app.automation.executions.engine.filing import StoredArtifacts
 from app.automation.executions.engine.holds import Holds
+from app.automation.executions.engine.oversight import EVER, LONGEST_CALL_S, InHand, Oversight
 from app.automation.executions.engine.stopping import Stop
 from app.automation.executions.engine.vaulting import NodeVault
 from app.automation.executions.masks import Masker
@@ -24,7 +25,7 @@ from app.automation.executions.scope import FAILURES, Background
 from app.automation.executions.walk import Course
 from app.automation.workflows import parameters
 from app.core.access import Principal
-from app.core.database import DatabaseThread, patiently
+from app.core.database import DatabaseThread
 from inventory.records import HostRecord
 from tasks import context, sessions
 from tasks.artifacts import Limits
@@ -33,8 +34,6 @@ from tasks.errors import NodeError
 from tasks.node import NodeType, Params
 from tasks.parking import Park, Parked
 
-LOCK_WAIT_S = 60.0
-LOCK_POLL_S = 0.25
 HOPELESS = frozenset({"validation", "expression", "unsupported", "config_rejected", "cancelled"})
 """Error classes that another try would only repeat."""
 
@@ -59,6 +58,7 @@ class Performance:
     masker: Masker
     db: DatabaseThread
     stop: Stop
+    changing: Changing
     dry_run: bool
     given_up: bool
     outbound_allow: tuple[str, ...]
@@ -67,9 +67,12 @@ class Performance:
     reached: Callable[[str, str], Sequence[str]] = _nobody
     preview: Callable[[str, str], Mapping[str, Any]] = _nothing_to_see
     """Both of a node in an iteration."""
-    holds: Holds = field(default_factory=Holds)
+    holds: Holds
+    oversight: Oversight = field(default_factory=Oversight)
     parked: dict[tuple[str, str, str], Parked] = field(default_factory=dict)
     """What is known of nodes that were parked: by node, host and iteration."""
+    left_behind: list[str] = field(default_factory=list)
+    """Nodes of which a call lives on, on a host or once."""
     artifact_limits: Limits = field(default_factory=Limits)
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
     mocks: Mocks | None = None
@@ -83,6 +86,15 @@ class Performance:
     def goes_on(self, place: Place) -> bool:
         """Say whether anything more may run at a place."""
         return not self.stop.is_set() and place.key not in self.abandoned
+
+    def _must_stop(self, key: tuple[str, str, str], *, changes: bool) -> bool:
+        if self.stop.is_set() or self.oversight.is_cut(key):
+            return True
+        return changes and not self.changing.lease.holds()
+
+    def _changes(self, node_id: str) -> bool:
+        node_type = self.course.type_of(node_id)
+        return node_type.changes_device or not node_type.idempotent
 
     def admits(self) -> bool:
         """Say whether another host may begin; where failures are counted, those so far are looked at first."""
@@ -103,10 +115,18 @@ class Performance:
         node_type = self.course.type_of(node_id)
         params = self._prepare(node_id, place, scope)
         call = partial(_call, node_type, params, task)
-        with self.holds.slot(node_id, self.stop), self._right_to_change(node_id, node_type, host):
+        user = (node_id, place.iteration)
+        lock = self.changing.lock(host.key, host.name) if self._locks(node_id) else nullcontext()
+        with self.holds.slot(node_id, self.stop) as free, lock:
             self._fence(node_id, node_type, place)
-            interrupt = partial(sessions.interrupt, task.host, "timeout", (node_id, place.iteration))
-            return self._persist(node_id, place, call, interrupt)
+            in_hand = InHand(
+                node_id=node_id,
+                place=place,
+                interrupt=lambda reason: sessions.interrupt(task.host, reason, user),
+                free=free,
+                changes=node_type.changes_device,
+            )
+            return self._persist(node_id, place, call, in_hand)
 
     def perform_once(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Result:
         """Run a once or follow node without a device."""
@@ -114,7 +134,7 @@ class Performance:
         params = self._prepare(node_id, place, scope)
         call = partial(_call, node_type, params)
         self._fence(node_id, node_type, place)
-        return self._persist(node_id, place, call, _nothing)
+        return self._persist(node_id, place, call)
 
     def _prepare(self, node_id: str, place: Place, scope: Mapping[str, Any]) -> Params:
         """Set the node's surroundings and return its parameters; raises NodeError where it must not or cannot run."""
@@ -126,15 +146,15 @@ class Performance:
         context.enter(self._context(node_id, place, scope, vault))
         return params
 
-    def _persist(self, node_id: str, place: Place, call: Callable[[], Result], interrupt: Callable[[], None]) -> Result:
+    def _persist(self, node_id: str, place: Place, call: Callable[[], Result], in_hand: InHand | None = None) -> Result:
         """Call a node, and again while its options allow and its failure may be mended by another try."""
         options = self.course.node(node_id).options
-        call = self._rehearsed(node_id, place) or call
-        bounded = call if options.timeout_s is None else partial(call_within, options.timeout_s, call, interrupt)
+        bounded = self._bounded(self._rehearsed(node_id, place) or call, options.timeout_s, place, in_hand)
         attempt = 1
         while True:
             result, error = _attempted(bounded)
             if isinstance(error, Abandoned):
+                self.left_behind.append(node_id)
                 if place.host is not None:
                     self.abandoned.add(place.key)
                 return result
@@ -145,6 +165,26 @@ class Performance:
             if self.stop.wait(delay_s):
                 return result
             attempt += 1
+
+    def _bounded(
+        self, call: Callable[[], Result], timeout_s: float | None, place: Place, in_hand: InHand | None
+    ) -> Callable[[], Result]:
+        """Return the call with an end to its time: its own, or the longest that any may take."""
+        if in_hand is None:  # on a host, what has no task of its own only computes
+            longest_s = timeout_s or (LONGEST_CALL_S if place.host is None else None)
+            return call if longest_s is None else partial(call_within, longest_s, call, _nothing)
+        if timeout_s is not None:
+            call = partial(call_within, timeout_s, call, partial(in_hand.interrupt, "timeout"))
+        return partial(self.oversight.watch, in_hand, call, EVER if timeout_s else LONGEST_CALL_S)
+
+    def leave_behind(self, in_hand: InHand) -> None:
+        """Record the end of a call that outlived its time and the cut of its session; its host goes no further."""
+        self.left_behind.append(in_hand.node_id)
+        self.abandoned.add(in_hand.place.key)
+        in_hand.free()
+        said = f"It did not end within {LONGEST_CALL_S:g} s, nor when its session was cut; this host goes no further."
+        error = Abandoned("timeout", said)
+        self.recorder.end(in_hand.node_id, in_hand.place, Result(host=None, failed=True, exception=error))
 
     def _rehearsed(self, node_id: str, place: Place) -> Callable[[], Result] | None:
         """Return what a test calls in place of a node; None where the node itself is called."""
@@ -175,7 +215,7 @@ class Performance:
         if version != node_type.version:
             message = f"The execution began with version {version} of {node_type.id}; this worker has another one,"
             raise NodeError("unsupported", f"{message} {node_type.version}. Correct the workflow, and start it again.")
-        if self._is_dry(node_id) and (node_type.changes_device or not node_type.idempotent) and not node_type.dry_run:
+        if self._is_dry(node_id) and self._changes(node_id) and not node_type.dry_run:
             raise NodeError("unsupported", f"{node_type.id} cannot say what it would do, so a dry run refuses it.")
 
     def _vault(self, node_id: str, place: Place) -> NodeVault:
@@ -188,7 +228,7 @@ class Performance:
             execution={**self.background.execution, "workflow": self.background.workflow["name"], "host": place.name},
             node_id=node_id,
             dry_run=self._is_dry(node_id),
-            cancelled=self.stop.is_set,
+            cancelled=partial(self._must_stop, (node_id, place.key, place.iteration), changes=self._changes(node_id)),
             iteration=place.iteration,
             reached=partial(self.reached, node_id, place.iteration),
             preview=partial(self.preview, node_id, place.iteration),
@@ -214,44 +254,22 @@ class Performance:
 
     def _fence(self, node_id: str, node_type: NodeType, place: Place) -> None:
         """Record the intent for a node that changes something and does not do so itself."""
-        changes = node_type.changes_device or not node_type.idempotent
-        if changes and not node_type.fences_itself and not self._is_dry(node_id):
+        if self._changes(node_id) and not node_type.fences_itself and not self._is_dry(node_id):
             self._intend(node_id, place, [node_type.id])
 
     def _intend(self, node_id: str, place: Place, lines: Sequence[str]) -> None:
         """Record the intent to send lines; raises NodeError when the change is not, or no longer, ours to make."""
-        if self.stop.is_set():
-            raise NodeError("cancelled", "Nothing was sent.")
-        masked = self.masker.value(list(lines))
-        record = changes.record_intent
-        if not self.db.run(patiently(lambda: record(self.claim, node_id, place.key, place.iteration, masked))):
-            raise NodeError("cancelled", "Nothing was sent: the execution was cancelled, or another worker took over.")
-        self.recorder.note_intent(node_id, place)
+        self.changing.intend(
+            node_id,
+            place,
+            self.masker.value(list(lines)),
+            locked=place.host is not None and self._locks(node_id),
+            is_over=partial(self._must_stop, (node_id, place.key, place.iteration), changes=True),
+        )
 
-    @contextmanager
-    def _right_to_change(self, node_id: str, node_type: NodeType, host: HostRecord) -> Iterator[None]:
-        """Hold the device's change lock; it is kept where a call lives on, and ends with this process' lease."""
-        if not node_type.changes_device or self._is_dry(node_id) or self.mocks is not None:
-            yield
-            return
-        with self.holds.turn(host.key):
-            self._take_lock(host)
-            try:
-                yield
-            finally:
-                if host.key not in self.abandoned:
-                    self.db.run(patiently(lambda: changes.release_lock(self.claim, host.key)))
-
-    def _take_lock(self, host: HostRecord) -> None:
-        give_up_at = time.monotonic() + LOCK_WAIT_S
-        while not self.db.run(patiently(lambda: changes.take_lock(self.claim, host.key))):
-            if self.stop.is_set():
-                raise NodeError("cancelled", "Nothing was sent.")
-            if time.monotonic() > give_up_at:
-                raise NodeError(
-                    "busy", f"Another change has held {host.name} for {LOCK_WAIT_S:.0f} s. Nothing was sent; try later."
-                )
-            self.stop.wait(LOCK_POLL_S)
+    def _locks(self, node_id: str) -> bool:
+        """Say whether a node takes the change lock of its host."""
+        return self.course.type_of(node_id).changes_device and not self._is_dry(node_id) and self.mocks is None
 
 
 def _attempted(call: Callable[[], Result]) -> tuple[Result, NodeError | None]:

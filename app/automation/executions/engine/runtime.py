@@ -1,26 +1,46 @@
-"""What a worker process knows before it is given work: catalogue, settings and keys; set before the fork."""
+"""What a worker process knows before it is given work, set before the fork, and what it opens for itself after it."""
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from redis import Redis
 
 from app.automation.workflows.graph import Catalogue
+from app.core.database import DatabaseThread
 from app.core.settings import Settings
+
+CONNECTIONS = 3
+"""One for the recorder, one for the heartbeat, one for the hosts' threads."""
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    return None
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """The node types that exist, and the settings of this process."""
+    """The node types that exist, the settings of this process, and what it is to its parent."""
 
     catalogue: Catalogue
     settings: Settings
+    is_draining: Callable[[], bool] = _never
+    """Says whether this process is to come to its end: a shard then takes on no further hosts."""
+    spend: Callable[[], None] = _nothing
+    """Called when a call lives on that nobody waits for: this process must not take another job."""
 
     def redis(self) -> Redis:
-        """Return a new client; one made before a fork must not be used after it."""
-        return Redis.from_url(self.settings.require_redis(), socket_connect_timeout=5, driver_info=None)
+        """Return this process' client; one made before a fork must not be used after it."""
+        return _redis(self.settings.require_redis(), os.getpid())
 
 
 _runtime: list[Runtime] = []
+_database: list[DatabaseThread] = []
 
 
 def configure(runtime: Runtime) -> None:
@@ -33,3 +53,22 @@ def current() -> Runtime:
     if not _runtime:
         raise RuntimeError("No runtime is configured: worker.py does that before it takes work.")
     return _runtime[0]
+
+
+def database() -> DatabaseThread:
+    """Return this process' database thread, which lives as long as the process and is never open before a fork."""
+    if not _database:
+        _database.append(DatabaseThread(max_size=CONNECTIONS).open())
+    return _database[0]
+
+
+def close() -> None:
+    """Close what this process has opened."""
+    while _database:
+        _database.pop().close()
+
+
+@lru_cache(maxsize=1)
+def _redis(url: str, process: int) -> Redis:
+    del process
+    return Redis.from_url(url, socket_connect_timeout=5, driver_info=None)

@@ -9,21 +9,28 @@ from uuid import UUID
 
 import msgspec
 
-from app.automation.executions import events, parking, progress, standing
+from app.automation.executions import events, handing, parking, progress, standing
+from app.automation.executions.batches import Row
 from app.automation.executions.changes import Claim, open_intents
 from app.automation.executions.engine import runtime
+from app.automation.executions.engine.changing import Changing
 from app.automation.executions.engine.devices import walk_devices
 from app.automation.executions.engine.ground import Ground
 from app.automation.executions.engine.holds import Holds
+from app.automation.executions.engine.lease import Lease
 from app.automation.executions.engine.lot import Lot
 from app.automation.executions.engine.once import walk_once
 from app.automation.executions.engine.performance import Performance
 from app.automation.executions.engine.stopping import Heartbeat, LeaseLost, Stop
+from app.automation.executions.engine.yielding import Turn, others_wait
 from app.automation.executions.masks import Masker
 from app.automation.executions.mocks import read_mocks
 from app.automation.executions.recorder import Recorder
+from app.automation.executions.records import NodeRecord
 from app.automation.executions.scope import Background
+from app.automation.executions.standing import stop_after_failures
 from app.automation.executions.walk import Course
+from app.automation.executions.writer import Writer
 from app.automation.workflows.graph import Plan, Stage
 from app.automation.workflows.validation import as_it_runs
 from app.core import database
@@ -54,6 +61,11 @@ class ShardWork:
     host_keys: Sequence[str]
     threads: int
     siblings: int
+
+    @property
+    def counts_failures(self) -> bool:
+        """Say whether the execution stops after some number of failures."""
+        return self.execution["failure_limit"] is not None
 
     def slots(self) -> dict[str, int]:
         """Return how many hosts of this shard may be in each node at once, where the node says so."""
@@ -99,13 +111,31 @@ def _give_up(claim: Claim, db: DatabaseThread) -> None:
 
 
 def _walk(work: ShardWork, db: DatabaseThread, announce: Callable[[], None]) -> None:
-    stop, masker, settings = Stop(), Masker(), runtime.current().settings
-    recorder = Recorder(work.claim.execution_id, work.course, db, masker, on_commit=announce)
+    stop = Stop()
+    writer = Writer(work.claim, db, partial(_committed, work, db, stop, announce))
+    performance = _performance(work, db, stop, writer)
+    if work.course.parks_in(work.stage):
+        _recall_parked(performance, work.host_keys)
+    lot = Lot(work.claim, work.course.plan, db, stop, performance.masker, writer.flush)
+    heartbeat = Heartbeat(work.claim, db, stop, performance.changing.lease, performance.oversight.cut_changes)
+    try:
+        with writer, heartbeat:
+            _walk_stage(work, performance, lot)
+            lot.flush()
+    finally:
+        if performance.left_behind:
+            runtime.current().spend()
+    if stop.reason == "taken_over":
+        raise LeaseLost
+
+
+def _performance(work: ShardWork, db: DatabaseThread, stop: Stop, writer: Writer) -> Performance:
+    masker, settings, holds = Masker(), runtime.current().settings, Holds(work.slots())
+    recorder = Recorder(work.course, writer, masker)
     recorder.cancelled = stop.is_cancelled
-    counts_failures = work.execution["failure_limit"] is not None
-    if counts_failures:
-        recorder.on_failure = partial(_look_at_failures, work.claim, db, stop)
-    performance = Performance(
+    recorder.taken_over = stop.is_taken_over
+    lease = Lease(work.claim.claimed_at)
+    return Performance(
         claim=work.claim,
         course=work.course,
         background=background_of(work.execution),
@@ -114,34 +144,54 @@ def _walk(work: ShardWork, db: DatabaseThread, announce: Callable[[], None]) -> 
         masker=masker,
         db=db,
         stop=stop,
+        changing=Changing(writer=writer, recorder=recorder, stop=stop, lease=lease, holds=holds),
         dry_run=work.execution["dry_run"],
         given_up=work.claim.attempt > MAX_ATTEMPTS,
-        counts_failures=counts_failures,
-        holds=Holds(work.slots()),
+        counts_failures=work.counts_failures,
+        holds=holds,
         outbound_allow=settings.outbound_allow,
         mocks=read_mocks(work.execution["mocks"]) if work.execution["test"] else None,
         artifact_limits=Limits(file_bytes=settings.artifact_file_bytes, total_bytes=settings.artifact_execution_bytes),
     )
-    if work.course.parks_in(work.stage):
-        _recall_parked(performance, work.host_keys)
-    lot = Lot(work.claim, work.course.plan, db, stop, masker, recorder.flush)
-    with recorder, Heartbeat(work.claim, db, stop, lot.flush):
-        intents = db.run(patiently(lambda: open_intents(work.claim.execution_id, work.host_keys)))
-        if work.stage.scope == "once":
-            lot.add(walk_once(performance, work.stage, work.ground, intents))
-        else:
-            walk_devices(
-                performance,
-                work.stage,
-                work.ground,
-                work.host_keys,
-                intents,
-                threads=work.threads,
-                on_parked=lot.add,
-            )
-        lot.flush()
-    if stop.reason == "taken_over":
-        raise LeaseLost
+
+
+def _walk_stage(work: ShardWork, performance: Performance, lot: Lot) -> None:
+    db = performance.db
+    intents = db.run(patiently(lambda: open_intents(work.claim.execution_id, work.host_keys)))
+    if work.stage.scope == "once":
+        lot.add(walk_once(performance, work.stage, work.ground, intents))
+        return
+    turn = _turn(work, db, performance.stop)
+    walk_devices(performance, work.stage, work.ground, work.host_keys, intents, turn=turn, lot=lot)
+
+
+def _committed(
+    work: ShardWork, db: DatabaseThread, stop: Stop, announce: Callable[[], None], rows: Sequence[Row]
+) -> None:
+    """Tell of what was committed, and where failures are counted, look whether they are too many."""
+    if rows:
+        announce()
+    failed = any(isinstance(row, NodeRecord) and row.counts_as_failure for row in rows)
+    if failed and work.counts_failures and db.run(patiently(lambda: stop_after_failures(work.claim.execution_id))):
+        stop.is_closed = True
+
+
+def _turn(work: ShardWork, db: DatabaseThread, stop: Stop) -> Turn:
+    """Return the shard's time with this worker; the hosts it hands over are sent on their way at once."""
+
+    def hand_over(host_keys: Sequence[str], threads: int) -> None:
+        if not db.run(patiently(lambda: handing.hand_over(work.claim, work.stage, host_keys, threads))):
+            stop.set("taken_over")
+        progress.dispatch_quietly(db, runtime.current().redis())
+        log.info("hosts left to another shard", shard=str(work.claim.shard_id), hosts=len(host_keys))
+
+    return Turn(
+        hand_over=hand_over,
+        others_wait=partial(others_wait, db, work.claim.execution_id),
+        is_draining=runtime.current().is_draining,
+        threads=work.threads,
+        slots=bool(work.slots()),
+    )
 
 
 def _recall_parked(performance: Performance, host_keys: Sequence[str]) -> None:
@@ -151,11 +201,6 @@ def _recall_parked(performance: Performance, host_keys: Sequence[str]) -> None:
         key = (row["node_id"], row["host_key"], row["iteration"])
         performance.parked[key] = Parked(since=row["since"], body=row["body"])
         performance.recorder.waiting_since[key] = row["since"]
-
-
-def _look_at_failures(claim: Claim, db: DatabaseThread, stop: Stop) -> None:
-    if db.run(patiently(lambda: standing.stop_after_failures(claim.execution_id))):
-        stop.is_closed = True
 
 
 def background_of(execution: dict[str, Any]) -> Background:

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Literal, Self
 
-from app.automation.executions.changes import LEASE_S, Claim, renew_locks
+from app.automation.executions import timing
+from app.automation.executions.changes import Claim, renew_locks
+from app.automation.executions.engine.lease import Lease
 from app.automation.executions.standing import drop_shard
 from app.core import database
 from app.core.database import CONNECTION_ERRORS, DatabaseThread
@@ -15,7 +17,8 @@ from app.core.logging import get_logger
 from tasks import sessions
 
 POLL_S = 0.5
-RENEW_S = LEASE_S / 5
+ANSWER_S = 1.0
+"""How long a heartbeat waits for PostgreSQL, so that it can cut what must be cut in time."""
 GRACE_S = 1.5
 """How long after a cancellation a command may take to come to its end before its session is cut."""
 KILL_AFTER_S = 4.0
@@ -45,6 +48,10 @@ class Stop:
         """Say whether somebody cancelled the execution."""
         return self.reason == "cancelled"
 
+    def is_taken_over(self) -> bool:
+        """Say whether another worker has the shard by now."""
+        return self.reason == "taken_over"
+
     def set(self, reason: Literal["cancelled", "taken_over"]) -> None:
         """Say stop."""
         self.reason = self.reason or reason
@@ -57,10 +64,16 @@ class Stop:
 
 
 class Heartbeat:
-    """Renews a shard's lease and its locks, parks who waits and watches for a stop, in a thread of its own."""
+    """Renews a shard's lease and its locks and watches for a stop, in a thread of its own that nothing else holds up.
 
-    def __init__(self, claim: Claim, db: DatabaseThread, stop: Stop, park_all: Callable[[], None]) -> None:
-        self._claim, self._db, self._stop, self._park_all = claim, db, stop, park_all
+    ``cut_changes`` is called when the lease could not be renewed in time: before anybody else may take over.
+    """
+
+    def __init__(
+        self, claim: Claim, db: DatabaseThread, stop: Stop, lease: Lease, cut_changes: Callable[[], None]
+    ) -> None:
+        self._claim, self._db, self._stop = claim, db, stop
+        self._lease, self._cut_changes = lease, cut_changes
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -73,23 +86,34 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
-        renew_at = time.monotonic() + RENEW_S
+        renew_at = time.monotonic() + timing.current().renew_s
         stopped_at = float("inf")
+        held = True
         while not self._over.wait(POLL_S):
-            try:
-                if time.monotonic() >= renew_at:
-                    self._db.run(self._renew())
-                    renew_at = time.monotonic() + RENEW_S
-                elif not self._stop.is_set():
-                    self._db.run(self._look())
-                    self._park_all()
-            except (*CONNECTION_ERRORS, UnavailableError) as error:
-                log.warning("heartbeat missed: PostgreSQL is away", shard=str(self._claim.shard_id), error=str(error))
-            except Exception as error:  # noqa: BLE001 — the heart's door: what cannot be parked is told at the end
-                log.warning("heartbeat failed", shard=str(self._claim.shard_id), error=str(error))
+            if self._asked(renewing=time.monotonic() >= renew_at):
+                renew_at = time.monotonic() + timing.current().renew_s
+            if held and not self._lease.holds():
+                log.warning("lease not renewed in time, changes stop", shard=str(self._claim.shard_id))
+                self._cut_changes()
+            held = self._lease.holds()
             if self._stop.is_set():
                 stopped_at = min(stopped_at, time.monotonic())
             self._enforce(time.monotonic() - stopped_at)
+
+    def _asked(self, *, renewing: bool) -> bool:
+        """Renew the lease, or look whether to stop; True when it was renewed, or is another's."""
+        try:
+            if renewing:
+                self._db.run(self._renew(time.monotonic()), ANSWER_S)
+            elif not self._stop.is_set():
+                self._db.run(self._look(), ANSWER_S)
+        except (*CONNECTION_ERRORS, UnavailableError) as error:
+            log.warning("heartbeat missed: PostgreSQL is away", shard=str(self._claim.shard_id), error=str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 — the heart's door: the next beat tries again
+            log.warning("heartbeat failed", shard=str(self._claim.shard_id), error=str(error))
+            return False
+        return renewing
 
     def _enforce(self, stopped_for_s: float) -> None:
         """Cut what goes on after a stop: first the sessions, and in the end this process."""
@@ -103,17 +127,18 @@ class Heartbeat:
             finally:  # whoever finds the lease run out drops it
                 os._exit(1)
 
-    async def _renew(self) -> None:
+    async def _renew(self, asked_at: float) -> None:
         renewed = await database.execute(
             "UPDATE shards SET lease_until = now() + make_interval(secs => $3) "
             "WHERE id = $1 AND attempt = $2 AND status = 'running'",
             self._claim.shard_id,
             self._claim.attempt,
-            LEASE_S,
+            timing.current().lease_s,
         )
         if renewed == 0:
             self._stop.set("taken_over")
             return
+        self._lease.renewed(asked_at)
         await renew_locks(self._claim)
         await self._look()
 

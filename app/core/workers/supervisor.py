@@ -1,34 +1,35 @@
-"""The supervisor: keeps a machine's worker processes and its reconciler alive, and drains them on SIGTERM."""
+"""The supervisor: keeps a machine's workers and its reconciler alive, adds spare ones, and drains them on SIGTERM."""
 
 import asyncio
+import gc
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
-from redis import Redis
-
-from app.core import database, queue
 from app.core.logging import get_logger
 from app.core.settings import Settings
-from app.core.worker_process import die_with, run_worker
+from app.core.workers.bell import Bell
+from app.core.workers.duties import Duty, keep_on
+from app.core.workers.horse import Habits
+from app.core.workers.processes import die_with, lead_a_group
+from app.core.workers.warm import run_worker
 
 LOOK_EVERY_S = 0.2
 QUICK_DEATH_S = 5.0
 PAUSE_S = 2.0
 """How long a child that died young has to wait for its successor, so that a broken one does not spin."""
+SPARE = -1
+"""The number of a worker that has no lane of its own."""
+MOST_FACTOR = 4
+"""How many times as many workers there may be as there usually are, where WORKERS_MAX does not say."""
+SPARE_IDLE_S = 30
+"""How long a spare worker stays without work."""
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Duty:
-    """Something the reconciler process does again and again."""
-
-    every_s: float
-    run: Callable[[Redis], Awaitable[object]]
 
 
 @dataclass
@@ -40,23 +41,29 @@ class Child:
     pid: int = 0
     born: float = 0.0
     due: float = 0.0
+    is_spare: bool = False
+    """It is not missed when it ends."""
 
 
 class Supervisor:
     """Forks its children from a preloaded parent, which opens no connection and starts no thread itself."""
 
-    def __init__(self, children: list[Child]) -> None:
+    def __init__(self, children: list[Child], bell: Bell, spare: Callable[[], None], most_spares: int) -> None:
         self.children = children
         self.stopping = 0
+        self._bell = bell
+        self._spare = spare
+        self._most_spares = most_spares
 
     def run(self) -> int:
         """Keep every child alive until told to stop, then drain; a second signal kills. Returns the exit code."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
+        gc.freeze()  # what is loaded is nobody's garbage: no child is to copy it page by page when it collects
         while not self.stopping:
             self._start_missing()
             self._reap()
-            time.sleep(LOOK_EVERY_S)
+            self._add_spares(self._bell.heard(LOOK_EVERY_S))
         self._signal_all(signal.SIGTERM)
         asked = 1
         while any(child.pid for child in self.children):
@@ -75,6 +82,13 @@ class Supervisor:
             if child.pid == 0 and time.monotonic() >= child.due:
                 self._start(child)
 
+    def _add_spares(self, asked: int) -> None:
+        spares = sum(child.is_spare for child in self.children)
+        for _ in range(min(asked, self._most_spares - spares)):
+            spare = Child("spare worker", self._spare, is_spare=True)
+            self.children.append(spare)
+            self._start(spare)
+
     def _start(self, child: Child) -> None:
         parent = os.getpid()
         pid = os.fork()
@@ -83,7 +97,7 @@ class Supervisor:
             return
         code = 1
         try:
-            os.setpgid(0, 0)
+            lead_a_group()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             die_with(parent, signal.SIGTERM)
@@ -95,14 +109,16 @@ class Supervisor:
             os._exit(code)
 
     def _reap(self) -> None:
-        for child in self.children:
+        for child in list(self.children):
             if child.pid == 0:
                 continue
             pid, status = os.waitpid(child.pid, os.WNOHANG)
             if pid:
                 young = time.monotonic() - child.born < QUICK_DEATH_S
                 child.pid, child.due = 0, time.monotonic() + (PAUSE_S if young else 0.0)
-                if not self.stopping:
+                if child.is_spare:
+                    self.children.remove(child)
+                elif not self.stopping:
                     log.warning("child process ended, starting another", child=child.name, status=status)
 
     def _signal_all(self, sig: signal.Signals) -> None:
@@ -111,30 +127,17 @@ class Supervisor:
                 os.kill(child.pid, sig)
 
 
-def supervise(settings: Settings, duties: Sequence[Duty]) -> int:
+def supervise(settings: Settings, duties: Sequence[Duty], habits: Habits, bell: Bell) -> int:
     """Run the workers and the reconciler that the settings ask for; returns the exit code."""
-    workers = [Child(f"worker-{number}", lambda: run_worker(settings)) for number in range(settings.workers)]
-    reconciler = Child("reconciler", lambda: asyncio.run(_keep_on(settings, duties)))
+    workers = [
+        Child(f"worker-{number}", partial(run_worker, settings, number, habits)) for number in range(settings.workers)
+    ]
+    reconciler = Child("reconciler", lambda: asyncio.run(keep_on(settings, duties)))
+    most = settings.workers_max or MOST_FACTOR * settings.workers
     log.info("workers start", workers=settings.workers)
-    return Supervisor([*workers, reconciler]).run()
-
-
-async def _keep_on(settings: Settings, duties: Sequence[Duty]) -> None:
-    redis = queue.connect(settings.require_redis())
-    await database.patiently(lambda: database.open_pool(min_size=1, max_size=2), patience_s=float("inf"))
-    await asyncio.gather(*(_do_forever(duty, redis) for duty in duties))
-
-
-async def _do_forever(duty: Duty, redis: Redis) -> None:
-    while True:
-        await fulfil(duty, redis)
-        await asyncio.sleep(duty.every_s)
-
-
-async def fulfil(duty: Duty, redis: Redis) -> None:
-    """Do a duty once; that it failed is logged, and keeps it from nothing the next time."""
-    try:
-        await duty.run(redis)
-    except Exception as error:  # noqa: BLE001 — the reconciler's door: it must outlive whatever it meets
-        kind = type(error).__name__
-        log.warning("a duty failed, trying again", duty=duty.run.__qualname__, error=str(error), kind=kind)
+    return Supervisor(
+        [*workers, reconciler],
+        bell,
+        partial(run_worker, settings, SPARE, habits, idle_s=SPARE_IDLE_S),
+        most - settings.workers,
+    ).run()

@@ -2,7 +2,7 @@
 
 from redis import Redis
 
-from app.core.supervisor import Duty, fulfil
+from app.core.workers.duties import Duty, fulfil
 
 
 async def test_a_duty_that_fails_is_done_again_the_next_time(redis: Redis) -> None:

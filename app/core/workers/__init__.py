@@ -1,0 +1,1 @@
+"""Worker processes: the supervisor that keeps them, their work-horses that stay warm, and the lanes they serve."""
