@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import MutableMapping
-from typing import Any, cast
+from typing import Any
 
 import paramiko
 from netmiko import BaseConnection, platforms
@@ -15,11 +15,12 @@ from nornir_netmiko.connections.netmiko import napalm_to_netmiko_map
 from tasks import context, dialing
 from tasks.dialing import Line
 from tasks.errors import SessionError
+from tasks.ground import driver
 from tasks.keys import read_private_key
+from tasks.sessions import tuning
 from tasks.sessions.failures import BROKEN, NO_PROMPT, explain
 from tasks.sessions.logins import Login, find_logins
 from tasks.sessions.pool import CONNECTION, Session
-from tasks.terminal import LiveChannel
 
 SSH_PORT = 22
 
@@ -35,6 +36,7 @@ def open_session(
     refused: MutableMapping[tuple[str, int], str],
 ) -> None:
     """Try a host's logins in order, but none that it has refused before, until one is let in."""
+    del configuration  # says only where an OpenSSH configuration lies, which the service does not read
     _refuse_unknown_platform(host)
     logins = find_logins(host, credential)
     for login in logins:
@@ -42,7 +44,7 @@ def open_session(
         if identity in refused and login.credential_id:
             continue
         try:
-            _log_in(host, configuration, login, session)
+            _log_in(host, login, session)
         except SessionError as error:
             if error.error_class != "auth":
                 raise
@@ -73,13 +75,13 @@ def _target(host: Host, login: Login) -> tuple[str, int]:
     return parameters.hostname or host.name, parameters.port or login["port"] or SSH_PORT
 
 
-def _log_in(host: Host, configuration: Config, login: Login, session: Session) -> None:
+def _log_in(host: Host, login: Login, session: Session) -> None:
     """Open a session with one login; raises SessionError, and leaves nothing open then."""
     options = _login_options(login)
     line = session.line = Line(*_target(host, login), host.name)
     try:
         options["sock"] = dialing.connect(line, context.current().timeouts.connect_s)
-        session.plugin = _plugin(host, configuration, line, options)
+        session.plugin = _plugin(host, line, options)
         _begin(session.connection)
     except (*BROKEN, *NO_PROMPT) as error:
         explained = explain(error, line, host.name)
@@ -108,25 +110,22 @@ def _login_options(login: Login) -> dict[str, Any]:
     return options
 
 
-def _plugin(host: Host, configuration: Config, line: Line, options: dict[str, Any]) -> Netmiko:
+def _plugin(host: Host, line: Line, options: dict[str, Any]) -> Netmiko:
     """Return netmiko's side of a session, which has done nothing yet."""
-    parameters = host.get_connection_parameters(CONNECTION)
+    extras = host.get_connection_parameters(CONNECTION).extras or {}
     ConnectionPluginRegister.register(CONNECTION, Netmiko)
+    device_type = device_type_of(host)
     plugin = Netmiko()
-    plugin.open(
-        hostname=line.address,
-        username=None,
-        password=None,
-        port=line.port,
-        platform=parameters.platform,
-        extras={**(parameters.extras or {}), **options},
-        configuration=configuration,
+    plugin.connection = driver(device_type)(
+        **{"host": line.address, "port": line.port, "device_type": device_type, **extras, **options}
     )
     return plugin
 
 
 def _begin(connection: BaseConnection) -> None:
-    connection._modify_connection_params()  # noqa: SLF001 — what netmiko's own _open does, in two steps
+    """Log in and prepare the session: what netmiko's own ``_open`` does."""
+    connection._modify_connection_params()  # noqa: SLF001 — netmiko gives the steps no other names
     connection.establish_connection()
-    connection.channel = LiveChannel(cast(paramiko.Channel, connection.remote_conn), connection.encoding)
-    connection._try_session_preparation()  # noqa: SLF001 — the second step, on a channel that notices a dead line
+    if isinstance(connection.remote_conn, paramiko.Channel):
+        tuning.let_rest(connection.remote_conn.get_transport())
+    connection._try_session_preparation()  # noqa: SLF001
