@@ -6,8 +6,10 @@
 import functools
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import paramiko
 from netmiko import BaseConnection, ReadTimeout, ssh_dispatcher
 
 from tasks.channel import LiveChannel, ParamikoShell, Shell
@@ -28,6 +30,7 @@ class Ground(BaseConnection):
     """Netmiko's base, but woken by what arrives."""
 
     open_shell: OpenShell | None = None
+    order_host_keys: Callable[[Sequence[str]], Sequence[str]] | None = None
 
     def establish_connection(self, width: int = 511, height: int = 1000) -> None:
         """Log in and open a shell: one of ours, or netmiko's own over paramiko."""
@@ -39,6 +42,17 @@ class Ground(BaseConnection):
             return
         super().establish_connection(width=width, height=height)
         self.channel = LiveChannel(ParamikoShell(self.remote_conn), self.encoding)  # type: ignore[arg-type]
+
+    def _connect_params_dict(self) -> dict[str, Any]:
+        """Return what paramiko is given: host keys that are known come first, so that the device shows one of them."""
+        return {**super()._connect_params_dict(), "transport_factory": self._transport}
+
+    def _transport(self, *given: Any, **named: Any) -> paramiko.Transport:
+        transport = paramiko.Transport(*given, **named)
+        if self.order_host_keys is not None:
+            options = transport.get_security_options()
+            options.key_types = tuple(self.order_host_keys(options.key_types))
+        return transport
 
     def is_alive(self) -> bool:
         """Say whether the session can still carry something."""

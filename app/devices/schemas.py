@@ -267,3 +267,26 @@ class AssignmentFilter:
     credential_id: UUID | None = None
     device_id: UUID | None = None
     group_id: UUID | None = None
+
+
+class HostKeyRead(Output, frozen=True, kw_only=True):
+    """A host key that a device is known by; ``last_seen`` is right to the day, and null where no login saw it yet."""
+
+    id: UUID
+    key_type: str
+    fingerprint: str
+    public_key: str
+    address: str
+    port: int
+    accepted_by: str | None
+    first_seen: datetime
+    last_seen: datetime | None
+
+
+class HostKeyAccept(Input, frozen=True, kw_only=True):
+    """A host key to take a device by, as ssh-keyscan or known_hosts show it."""
+
+    public_key: Annotated[
+        str, Meta(min_length=20, max_length=8000, description="Kind and key in base64: `ssh-ed25519 AAAA…`.")
+    ]
+    replace: Annotated[bool, Meta(description="Forget the keys that it was known by before.")] = False

@@ -59,7 +59,7 @@ async def list_devices(filters: DeviceFilter, request: PageRequest) -> Page[dict
 
 async def get_device(device_id: UUID) -> DeviceRead:
     """Return a device, also a deleted one; raises NotFoundError."""
-    row = await _find(device_id, deleted=None)
+    row = await find_device(device_id, deleted=None)
     return DeviceRead.of(_shown(row, await _groups_of([device_id])))
 
 
@@ -87,7 +87,7 @@ async def update_device(device_id: UUID, given: DeviceUpdate, actor: Principal) 
     credential_ids = values.pop("credential_ids", None)
     with name_taken(str(values.get("name"))):
         async with database.transaction():
-            row = await _find(device_id, lock=True)
+            row = await find_device(device_id, lock=True)
             columns: dict[Column | str, Any] = dict(columns_of({**values, "updated_at": now()}).items())
             await Device.update(columns).where(Device.id == device_id)
             if credential_ids is not None:
@@ -101,7 +101,7 @@ async def update_device(device_id: UUID, given: DeviceUpdate, actor: Principal) 
 async def delete_device(device_id: UUID, actor: Principal) -> DeviceRead:
     """Delete a device so that it can be restored, with its groups and credentials; raises NotFoundError."""
     async with database.transaction():
-        row = await _find(device_id, lock=True)
+        row = await find_device(device_id, lock=True)
         await Device.update({Device.deleted_at: now(), Device.living_name: None}).where(Device.id == device_id)
         await record("delete", actor, device_id, name=row["name"])
         await news.publish_devices(news.DELETED, {device_id: ()})
@@ -111,7 +111,7 @@ async def delete_device(device_id: UUID, actor: Principal) -> DeviceRead:
 async def restore_device(device_id: UUID, actor: Principal) -> DeviceRead:
     """Bring a deleted device back; raises NotFoundError, ConflictError when its name was taken meanwhile."""
     async with database.transaction():
-        row = await _find(device_id, deleted=True, lock=True)
+        row = await find_device(device_id, deleted=True, lock=True)
         with name_taken(row["name"]):
             await Device.update({Device.deleted_at: None, Device.living_name: row["name"]}).where(
                 Device.id == device_id
@@ -130,6 +130,16 @@ async def host_records(ids: Sequence[UUID]) -> list[HostRecord]:
         list(ids),
     )
     return [_host_record(row) for row in rows]
+
+
+async def find_device(device_id: UUID, *, deleted: bool | None = False, lock: bool = False) -> dict[str, Any]:
+    """Read a device's row; ``deleted`` None takes it either way. Raises NotFoundError."""
+    query = Device.select().where(Device.id == device_id).output(load_json=True).first()
+    row: dict[str, Any] | None = await (query.lock_rows() if lock else query)
+    if row is None or (deleted is not None and (row["deleted_at"] is not None) != deleted):
+        kind = "deleted device" if deleted else "device"
+        raise NotFoundError(f"There is no {kind} {device_id}.", code="DEVICE_NOT_FOUND")
+    return row
 
 
 async def find_ids(references: Sequence[str]) -> dict[str, UUID]:
@@ -183,16 +193,6 @@ _COLUMNS = {"data": "custom"}
 async def _assign(device_id: UUID, credential_ids: Sequence[UUID], actor: Principal) -> None:
     await require_credentials(credential_ids, "credential_ids")
     await assign_to_devices({device_id: credential_ids}, actor)
-
-
-async def _find(device_id: UUID, *, deleted: bool | None = False, lock: bool = False) -> dict[str, Any]:
-    """Read a device's row; ``deleted`` None takes it either way."""
-    query = Device.select().where(Device.id == device_id).output(load_json=True).first()
-    row: dict[str, Any] | None = await (query.lock_rows() if lock else query)
-    if row is None or (deleted is not None and (row["deleted_at"] is not None) != deleted):
-        kind = "deleted device" if deleted else "device"
-        raise NotFoundError(f"There is no {kind} {device_id}.", code="DEVICE_NOT_FOUND")
-    return row
 
 
 def _shown(row: Mapping[str, Any], groups: Mapping[UUID, list[GroupReference]]) -> dict[str, Any]:

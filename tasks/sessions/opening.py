@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, cast
 
 import paramiko
-from netmiko import BaseConnection, platforms
+from netmiko import platforms
 from nornir.core.configuration import Config
 from nornir.core.inventory import Host
 from nornir.core.plugins.connections import ConnectionPluginRegister
@@ -15,10 +15,11 @@ from nornir_netmiko.connections.netmiko import napalm_to_netmiko_map
 from tasks import context, dialing
 from tasks.dialing import Line
 from tasks.errors import SessionError
-from tasks.ground import driver
+from tasks.ground import Ground, driver
 from tasks.keys import read_private_key
 from tasks.sessions import tuning
 from tasks.sessions.failures import BROKEN, NO_PROMPT, explain
+from tasks.sessions.host_keys import Check
 from tasks.sessions.logins import Login, find_logins
 from tasks.sessions.pool import CONNECTION, Session
 
@@ -82,7 +83,7 @@ def _log_in(host: Host, login: Login, session: Session) -> None:
     try:
         options["sock"] = dialing.connect(line, context.current().timeouts.connect_s)
         session.plugin = _plugin(host, line, options)
-        _begin(session.connection)
+        _begin(cast(Ground, session.connection), Check(host, line))
     except (*BROKEN, *NO_PROMPT) as error:
         explained = explain(error, line, host.name)
         session.close()
@@ -122,8 +123,9 @@ def _plugin(host: Host, line: Line, options: dict[str, Any]) -> Netmiko:
     return plugin
 
 
-def _begin(connection: BaseConnection) -> None:
+def _begin(connection: Ground, check: Check) -> None:
     """Log in and prepare the session: what netmiko's own ``_open`` does."""
+    connection.key_policy, connection.order_host_keys = check, check.preferred
     connection._modify_connection_params()  # noqa: SLF001 — netmiko gives the steps no other names
     connection.establish_connection()
     if isinstance(connection.remote_conn, paramiko.Channel):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -16,7 +16,7 @@ from nornir.core.task import AggregatedResult, Result, Task
 from nornir.plugins.runners import ThreadedRunner
 
 from app.automation.executions import records, scope
-from app.automation.executions.engine import walking
+from app.automation.executions.engine import runtime, walking
 from app.automation.executions.engine.ground import Ground
 from app.automation.executions.engine.logins import login_source
 from app.automation.executions.engine.performance import Performance
@@ -27,6 +27,8 @@ from app.automation.workflows.graph import Stage
 from app.core import database
 from app.core.database import patiently
 from app.devices import service as devices
+from app.devices.host_keys import HostKeyBook
+from inventory.host_keys import HostKeyPolicy
 from inventory.plugin import build_inventory
 from inventory.records import HostRecord
 from tasks import sessions
@@ -84,7 +86,7 @@ def walk_devices(
     hosts = [walker.host for walker in walkers.values()]
     logins = login_source(performance.db, performance.masker, performance.actor)
     nornir = Nornir(
-        inventory=build_inventory(hosts, login_source=logins),
+        inventory=build_inventory(hosts, login_source=logins, host_keys=_host_keys(performance, hosts)),
         config=Config(),
         data=GlobalState(dry_run=performance.dry_run),
         processors=Processors([performance.recorder]),
@@ -159,6 +161,11 @@ def _walkers(
             **roles.get(host.key, {}),
         )
     return walkers
+
+
+def _host_keys(performance: Performance, hosts: Sequence[HostRecord]) -> HostKeyBook:
+    policy = cast(HostKeyPolicy, runtime.current().settings.host_keys)
+    return HostKeyBook(lambda asked: performance.db.run(patiently(asked)), hosts, policy)
 
 
 def _by_host(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
