@@ -64,13 +64,17 @@ class Line:
 
     def close(self) -> None:
         """Close the connection and forget it."""
+        self.let_go()
+        with _lines_lock:
+            _lines.discard(self)
+
+    def let_go(self) -> None:
+        """Close the connection; the line may be connected again."""
         self.shut()
         with self._lock:
             if self.socket is not None:
                 self.socket.close()
                 self.socket = None
-        with _lines_lock:
-            _lines.discard(self)
 
     def cut_error(self) -> SessionError:
         """Return the error of a line that was cut."""
@@ -124,6 +128,12 @@ def connect(line: Line, timeout_s: float) -> socket.socket:
     if line.cut_for is not None:
         raise line.cut_error()
     raise _explained(line, failure, timeout_s) from failure
+
+
+def redial(line: Line, timeout_s: float) -> socket.socket:
+    """Connect a line anew, to the same place; raises SessionError as ``dial`` does."""
+    line.let_go()
+    return connect(line, timeout_s)
 
 
 def interrupt_all(reason: ErrorClass = "cancelled") -> None:

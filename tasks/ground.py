@@ -11,6 +11,7 @@ from typing import Any
 
 import paramiko
 from netmiko import BaseConnection, ReadTimeout, ssh_dispatcher
+from paramiko.auth_handler import AuthOnlyHandler
 
 from tasks.channel import LiveChannel, ParamikoShell, Shell
 
@@ -24,6 +25,17 @@ SETTLED_S = 0.3
 
 OpenShell = Callable[["Ground", int, int], Shell | None]
 """Opens the shell of a driver, of a width and a height; None leaves it to netmiko and paramiko."""
+
+
+class Transport(paramiko.Transport):
+    """Paramiko's, but it answers questions within the login under way: some devices take no second one."""
+
+    def auth_interactive(self, username: str, handler: Any, submethods: str = "") -> list[str]:
+        """Answer a device's questions, after another way to log in was not for this device."""
+        if self.auth_handler is None:
+            return super().auth_interactive(username, handler, submethods)
+        self.auth_handler = AuthOnlyHandler(self)
+        return list(self.auth_handler.auth_interactive(username, handler, submethods))
 
 
 class Ground(BaseConnection):
@@ -48,7 +60,7 @@ class Ground(BaseConnection):
         return {**super()._connect_params_dict(), "transport_factory": self._transport}
 
     def _transport(self, *given: Any, **named: Any) -> paramiko.Transport:
-        transport = paramiko.Transport(*given, **named)
+        transport = Transport(*given, **named)
         if self.order_host_keys is not None:
             options = transport.get_security_options()
             options.key_types = tuple(self.order_host_keys(options.key_types))

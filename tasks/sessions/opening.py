@@ -17,13 +17,15 @@ from tasks.dialing import Line
 from tasks.errors import SessionError
 from tasks.ground import Ground, driver
 from tasks.keys import read_private_key
-from tasks.sessions import tuning
+from tasks.sessions import transport, tuning
 from tasks.sessions.failures import BROKEN, NO_PROMPT, explain
 from tasks.sessions.host_keys import Check
 from tasks.sessions.logins import Login, find_logins
 from tasks.sessions.pool import CONNECTION, Session
 
 SSH_PORT = 22
+KEEPALIVE_S = 60
+"""How often a word is sent while a device is silent, so that firewalls between do not forget the connection."""
 
 for _noisy in ("paramiko", "netmiko"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)
@@ -83,7 +85,10 @@ def _log_in(host: Host, login: Login, session: Session) -> None:
     try:
         options["sock"] = dialing.connect(line, context.current().timeouts.connect_s)
         session.plugin = _plugin(host, line, options)
-        _begin(cast(Ground, session.connection), Check(host, line))
+        connection, check = cast(Ground, session.connection), Check(host, line)
+        connection.key_policy, connection.order_host_keys = check, check.preferred
+        connection.open_shell = transport.way_for(host, line, login, check)
+        _begin(connection)
     except (*BROKEN, *NO_PROMPT) as error:
         explained = explain(error, line, host.name)
         session.close()
@@ -101,6 +106,7 @@ def _login_options(login: Login) -> dict[str, Any]:
         "conn_timeout": timeouts.banner_s + timeouts.login_s,
         "banner_timeout": timeouts.banner_s,
         "auth_timeout": timeouts.login_s,
+        "keepalive": KEEPALIVE_S,
         "auto_connect": False,
         "ssh_config_file": None,
     }
@@ -123,9 +129,8 @@ def _plugin(host: Host, line: Line, options: dict[str, Any]) -> Netmiko:
     return plugin
 
 
-def _begin(connection: Ground, check: Check) -> None:
+def _begin(connection: Ground) -> None:
     """Log in and prepare the session: what netmiko's own ``_open`` does."""
-    connection.key_policy, connection.order_host_keys = check, check.preferred
     connection._modify_connection_params()  # noqa: SLF001 — netmiko gives the steps no other names
     connection.establish_connection()
     if isinstance(connection.remote_conn, paramiko.Channel):

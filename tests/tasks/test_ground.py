@@ -13,7 +13,7 @@ from netmiko.exceptions import ReadException
 from app.demo.network.devices import SimulatedDevice
 from tasks.channel import LiveChannel
 from tasks.ground import Ground, driver
-from tasks.sessions import netmiko_session, tuning
+from tasks.sessions import netmiko_session, transport, tuning
 from tasks.ssh import SshCommandParams, ssh_command
 from tasks.terminal import is_clean, prompt_pattern, run_command
 from tests.support.node_lab import MakeLab
@@ -152,6 +152,8 @@ def test_the_thread_of_an_open_session_rests(lab: MakeLab) -> None:
             if isinstance(connection.remote_conn, paramiko.Channel):
                 rests.append(connection.remote_conn.get_transport().sock.gettimeout())
 
+    transport.choose("paramiko")
     devices.one(looks, SshCommandParams(command="-"))
+    transport.choose("auto")
     assert rests == [tuning.IDLE_WAKE_S]
     assert not devices.one(ssh_command, SshCommandParams(command="show privilege")).failed

@@ -22,6 +22,8 @@ from tasks.sessions.host_keys import Check, fingerprint_of
 from tasks.ssh import SshCommandParams, ssh_command
 from tests.support.node_lab import Lab, error_class, nornir_of
 
+pytestmark = pytest.mark.usefixtures("either_transport")
+
 SHOW = SshCommandParams(command="show privilege", timeout=5)
 ID = "0192f0c0-0000-7000-8000-000000000001"
 

@@ -51,3 +51,4 @@ class SimulatedDevice:
     privilege: int = 15
     release: str = ""
     links: tuple[Link, ...] = ()
+    asks: bool = False  # takes the password as the answer to a question only (keyboard-interactive)
