@@ -44,6 +44,17 @@ class OpsHost(Host):
         self.host_keys = HostKeys(host_keys, record) if host_keys is not None else None
 
     @property
+    def jump(self) -> "OpsHost | None":
+        """Return the host through which this one is reached, with logins and host keys of its own."""
+        record = self.record.jump
+        if record is None:
+            return None
+        keys = self.host_keys.source if self.host_keys is not None else None
+        return OpsHost(
+            record.name, record, login_source=self.login_source, host_keys=keys, groups=None, defaults=self.defaults
+        )
+
+    @property
     def max_sessions(self) -> int:
         """How many sessions may be open to it at once."""
         return self.record.max_sessions

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 import weakref
-from typing import Self
+from typing import Protocol, Self
 
 from tasks.errors import ErrorClass, SessionError
 
@@ -18,6 +18,13 @@ _CUTS = {
 }
 
 
+class Channel(Protocol):
+    """What a line runs over behind a jump host."""
+
+    def close(self) -> None:
+        """Close it; whoever reads from it gets an error at once."""
+
+
 class Line:
     """One TCP connection to a device, from before it is open until it is closed."""
 
@@ -27,6 +34,7 @@ class Line:
         self.name = name
         self.cut_for: ErrorClass | None = None
         self.socket: socket.socket | None = None
+        self.channel: Channel | None = None
         self._lock = threading.Lock()
         with _lines_lock:
             _lines.add(self)
@@ -49,18 +57,25 @@ class Line:
         candidate.close()
         raise self.cut_error()
 
+    def hold_channel(self, candidate: Channel) -> None:
+        """Make a channel this line's own; raises SessionError when the line has been cut."""
+        with self._lock:
+            if self.cut_for is None:
+                self.channel = candidate
+                return
+        candidate.close()
+        raise self.cut_error()
+
     def cut(self, reason: ErrorClass) -> None:
         """Break the connection, whatever its owner is doing with it; he gets an error at once."""
         with self._lock:
             self.cut_for = self.cut_for or reason
-            if self.socket is not None:
-                _shut(self.socket)
+            self._wake()
 
     def shut(self) -> None:
         """End the connection, but leave the closing to whoever reads from it."""
         with self._lock:
-            if self.socket is not None:
-                _shut(self.socket)
+            self._wake()
 
     def close(self) -> None:
         """Close the connection and forget it."""
@@ -72,9 +87,16 @@ class Line:
         """Close the connection; the line may be connected again."""
         self.shut()
         with self._lock:
+            self.channel = None
             if self.socket is not None:
                 self.socket.close()
                 self.socket = None
+
+    def _wake(self) -> None:
+        if self.channel is not None:
+            self.channel.close()
+        if self.socket is not None:
+            _shut(self.socket)
 
     def cut_error(self) -> SessionError:
         """Return the error of a line that was cut."""

@@ -10,6 +10,7 @@ from tasks.errors import SessionError
 from tasks.sessions.pool import CONNECTION
 
 CREDENTIAL_TYPE = "ssh"
+SSH_PORT = 22
 
 
 class Login(Protocol):
@@ -63,6 +64,12 @@ def find_logins(host: Host, credential: str | None) -> Sequence[Login]:
         message = f"There is no {CREDENTIAL_TYPE} credential for {host.name}. Assign one to it or to its group."
         raise SessionError("credential", message)
     return logins
+
+
+def target(host: Host, login: Login) -> tuple[str, int]:
+    """Return where a host is dialled."""
+    parameters = host.get_connection_parameters(CONNECTION)
+    return parameters.hostname or host.name, parameters.port or login["port"] or SSH_PORT
 
 
 def _own_login(host: Host, credential: str | None) -> OwnLogin:

@@ -17,13 +17,13 @@ from tasks.dialing import Line
 from tasks.errors import SessionError
 from tasks.ground import Ground, driver
 from tasks.keys import read_private_key
-from tasks.sessions import transport, tuning
+from tasks.sessions import jumps, transport, tuning
 from tasks.sessions.failures import BROKEN, NO_PROMPT, explain
 from tasks.sessions.host_keys import Check
-from tasks.sessions.logins import Login, find_logins
+from tasks.sessions.jumps import JumpError
+from tasks.sessions.logins import Login, find_logins, target
 from tasks.sessions.pool import CONNECTION, Session
 
-SSH_PORT = 22
 KEEPALIVE_S = 60
 """How often a word is sent while a device is silent, so that firewalls between do not forget the connection."""
 
@@ -49,13 +49,13 @@ def open_session(
         try:
             _log_in(host, login, session)
         except SessionError as error:
-            if error.error_class != "auth":
+            if error.error_class != "auth" or isinstance(error, JumpError):
                 raise
             refused[identity] = login.credential_name
         else:
             return
     tried = ", ".join(f"{login.credential_name} (user {login['username']})" for login in logins)
-    where = dialing.endpoint(*_target(host, logins[0]), host.name)
+    where = dialing.endpoint(*target(host, logins[0]), host.name)
     raise SessionError("auth", f"{where} refused every login tried: {tried}. Correct the credential or its assignment.")
 
 
@@ -73,17 +73,12 @@ def device_type_of(host: Host) -> str:
     return str(napalm_to_netmiko_map.get(platform, platform))
 
 
-def _target(host: Host, login: Login) -> tuple[str, int]:
-    parameters = host.get_connection_parameters(CONNECTION)
-    return parameters.hostname or host.name, parameters.port or login["port"] or SSH_PORT
-
-
 def _log_in(host: Host, login: Login, session: Session) -> None:
     """Open a session with one login; raises SessionError, and leaves nothing open then."""
     options = _login_options(login)
-    line = session.line = Line(*_target(host, login), host.name)
+    line = session.line = Line(*target(host, login), host.name)
     try:
-        options["sock"] = dialing.connect(line, context.current().timeouts.connect_s)
+        options["sock"] = jumps.connect(host, line, context.current().timeouts.connect_s)
         session.plugin = _plugin(host, line, options)
         connection, check = cast(Ground, session.connection), Check(host, line)
         connection.key_policy, connection.order_host_keys = check, check.preferred

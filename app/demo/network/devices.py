@@ -52,3 +52,4 @@ class SimulatedDevice:
     release: str = ""
     links: tuple[Link, ...] = ()
     asks: bool = False  # takes the password as the answer to a question only (keyboard-interactive)
+    forwards: bool = False  # is a jump host: connects who asks it to other addresses

@@ -173,6 +173,10 @@ class Door(asyncssh.SSHServer):
         self._logged_in = True
         self._record(EventKind.LOGIN, self._username)
 
+    def connection_requested(self, _host: str, _port: int, _orig_host: str, _orig_port: int) -> bool:
+        """Connect to somewhere else, if the device is a jump host."""
+        return self._device.forwards
+
     def session_requested(self) -> TerminalSession:
         """Open a terminal."""
         return TerminalSession(self._device, self._box.open_terminal(), self._record)
