@@ -121,7 +121,7 @@ class HostKeyBook:
     def __init__(self, run: Run, records: Sequence[HostRecord], policy: HostKeyPolicy) -> None:
         self.policy = policy
         self._run = run
-        self._ids = [UUID(host.id) for host in records if host.id is not None]
+        self._ids = [UUID(host.id) for host in _with_jump_hosts(records) if host.id is not None]
         self._rows: dict[str, list[dict[str, Any]]] | None = None
         self._learning = Batches(self._keep)
         self._touching: Batches[Seen] = Batches(lambda seen: run(lambda: touch_keys(seen)))
@@ -152,6 +152,15 @@ class HostKeyBook:
 
     def _keep(self, seen: Sequence[Seen]) -> None:
         self._rows = {**(self._rows or {}), **_by_device(self._run(lambda: learn_keys(seen)))}
+
+
+def _with_jump_hosts(records: Sequence[HostRecord]) -> list[HostRecord]:
+    found = {host.key: host for host in records}
+    for host in records:
+        before = host.jump
+        while before is not None:
+            found[before.key], before = before, before.jump
+    return list(found.values())
 
 
 def _by_device(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

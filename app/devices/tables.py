@@ -31,6 +31,7 @@ class Device(Table, tablename="devices"):
     tags = JSONB(default="[]", index=True, index_method=IndexMethod.gin)
     custom = JSONB(default="{}")
     max_sessions = Integer(default=2)
+    jump_host: ForeignKey[Any] = ForeignKey(references="self", on_delete=OnDelete.set_null, index=True)
     created_at = Timestamptz(default=now, index=True)
     updated_at = Timestamptz(default=now)
     deleted_at = Timestamptz(null=True, default=None, index=True)
