@@ -28,13 +28,15 @@ class Device(Table, tablename="devices", schema=None):
     )
 
 
-ID = "2026-11-24T15:06:56:205015"
+ID = "2026-11-24T15:49:43:006535"
 VERSION = "1.38.0"
 DESCRIPTION = "True"
 
 
 async def forwards():
-    manager = MigrationManager(migration_id=ID, app_name="opsconductor", description=DESCRIPTION)
+    manager = MigrationManager(
+        migration_id=ID, app_name="opsconductor", description=DESCRIPTION
+    )
 
     manager.add_table(
         class_name="HostKey",
@@ -266,6 +268,30 @@ async def forwards():
         constraint_name="device_host_keys_uq",
         constraint_class=Unique,
         params={"columns": ["device", "fingerprint"], "nulls_distinct": True},
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Device",
+        tablename="devices",
+        column_name="jump_host",
+        db_column_name="jump_host",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": "self",
+            "on_delete": OnDelete.set_null,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
         schema=None,
     )
 
