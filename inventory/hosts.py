@@ -1,10 +1,11 @@
-"""A Nornir host that knows its record and where its logins come from."""
+"""A Nornir host that knows its record, and where its logins and host keys come from."""
 
 from collections.abc import Sequence
 from typing import Any, cast
 
 from nornir.core.inventory import ConnectionOptions, Defaults, Host, ParentGroups
 
+from inventory.host_keys import HostKeys, HostKeySource
 from inventory.platforms import PLATFORMS, SSH_PORT, Platform
 from inventory.records import HostRecord, KnowingSource, Login, LoginIdentity, LoginSource
 
@@ -15,7 +16,7 @@ PASSWORD_TYPES = frozenset({"ssh", "winrm"})
 class OpsHost(Host):
     """A host made of a record; filters see the record's fields, and sessions ask it for logins."""
 
-    __slots__ = ("login_source", "record")
+    __slots__ = ("host_keys", "login_source", "record")
 
     def __init__(
         self,
@@ -23,6 +24,7 @@ class OpsHost(Host):
         record: HostRecord,
         *,
         login_source: LoginSource | None = None,
+        host_keys: HostKeySource | None = None,
         groups: ParentGroups | None = None,
         defaults: Defaults | None = None,
     ) -> None:
@@ -39,6 +41,18 @@ class OpsHost(Host):
         )
         self.record = record
         self.login_source = login_source
+        self.host_keys = HostKeys(host_keys, record) if host_keys is not None else None
+
+    @property
+    def jump(self) -> "OpsHost | None":
+        """Return the host through which this one is reached, with logins and host keys of its own."""
+        record = self.record.jump
+        if record is None:
+            return None
+        keys = self.host_keys.source if self.host_keys is not None else None
+        return OpsHost(
+            record.name, record, login_source=self.login_source, host_keys=keys, groups=None, defaults=self.defaults
+        )
 
     @property
     def max_sessions(self) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from nornir.core.inventory import Defaults, Group, Groups, Hosts, Inventory, ParentGroups
 from nornir.core.plugins.inventory import InventoryPluginRegister
 
+from inventory.host_keys import HostKeySource, MemoryHostKeys
 from inventory.hosts import OpsHost
 from inventory.records import HostRecord, LoginSource
 from inventory.sources import Source, read_sources
@@ -17,28 +18,39 @@ NAME = "opsconductor"
 
 
 class OpsConductorInventory:
-    """Loads sources of records; ``username`` and ``password`` serve hosts that no login source serves."""
+    """Loads sources of records; ``username`` and ``password`` serve hosts that no login source serves.
+
+    Host keys are kept by ``host_keys``, else in memory.
+    """
 
     def __init__(
         self,
         sources: Sequence[Source] = (),
         login_source: LoginSource | None = None,
+        host_keys: HostKeySource | None = None,
         username: str | None = None,
         password: str | None = None,
     ) -> None:
         self.sources = sources
         self.login_source = login_source
+        self.host_keys = host_keys or MemoryHostKeys()
         self.defaults = Defaults(username=username, password=password)
 
     def load(self) -> Inventory:
         """Read the sources and return the inventory; raises SourceUnavailableError."""
-        return build_inventory(read_sources(self.sources), login_source=self.login_source, defaults=self.defaults)
+        return build_inventory(
+            read_sources(self.sources),
+            login_source=self.login_source,
+            host_keys=self.host_keys,
+            defaults=self.defaults,
+        )
 
 
 def build_inventory(
     records: Sequence[HostRecord],
     *,
     login_source: LoginSource | None = None,
+    host_keys: HostKeySource | None = None,
     defaults: Defaults | None = None,
 ) -> Inventory:
     """Turn records into hosts and groups; hosts whose name is not unique carry their key behind it."""
@@ -50,6 +62,7 @@ def build_inventory(
             name,
             record,
             login_source=login_source,
+            host_keys=host_keys,
             groups=ParentGroups(groups[group] for group in record.groups),
             defaults=shared,
         )

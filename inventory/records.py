@@ -34,6 +34,8 @@ class HostRecord(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
     custom: dict[str, Any] = msgspec.field(default_factory=dict)
     max_sessions: int = 2
+    jump: "HostRecord | None" = None
+    """The host through which it is reached."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 import weakref
-from typing import Self
+from typing import Protocol, Self
 
 from tasks.errors import ErrorClass, SessionError
 
@@ -16,6 +16,13 @@ _CUTS = {
     "cancelled": "was cut because the execution was cancelled",
     "timeout": "was cut because the node's time was over",
 }
+
+
+class Channel(Protocol):
+    """What a line runs over behind a jump host."""
+
+    def close(self) -> None:
+        """Close it; whoever reads from it gets an error at once."""
 
 
 class Line:
@@ -29,6 +36,7 @@ class Line:
         self.is_idle = False
         """Whether it is kept, with nobody who uses it."""
         self.socket: socket.socket | None = None
+        self.channel: Channel | None = None
         self._lock = threading.Lock()
         with _lines_lock:
             _lines.add(self)
@@ -51,28 +59,46 @@ class Line:
         candidate.close()
         raise self.cut_error()
 
+    def hold_channel(self, candidate: Channel) -> None:
+        """Make a channel this line's own; raises SessionError when the line has been cut."""
+        with self._lock:
+            if self.cut_for is None:
+                self.channel = candidate
+                return
+        candidate.close()
+        raise self.cut_error()
+
     def cut(self, reason: ErrorClass) -> None:
         """Break the connection, whatever its owner is doing with it; he gets an error at once."""
         with self._lock:
             self.cut_for = self.cut_for or reason
-            if self.socket is not None:
-                _shut(self.socket)
+            self._wake()
 
     def shut(self) -> None:
         """End the connection, but leave the closing to whoever reads from it."""
         with self._lock:
-            if self.socket is not None:
-                _shut(self.socket)
+            self._wake()
 
     def close(self) -> None:
         """Close the connection and forget it."""
+        self.let_go()
+        with _lines_lock:
+            _lines.discard(self)
+
+    def let_go(self) -> None:
+        """Close the connection; the line may be connected again."""
         self.shut()
         with self._lock:
+            self.channel = None
             if self.socket is not None:
                 self.socket.close()
                 self.socket = None
-        with _lines_lock:
-            _lines.discard(self)
+
+    def _wake(self) -> None:
+        if self.channel is not None:
+            self.channel.close()
+        if self.socket is not None:
+            _shut(self.socket)
 
     def cut_error(self) -> SessionError:
         """Return the error of a line that was cut."""
@@ -126,6 +152,12 @@ def connect(line: Line, timeout_s: float) -> socket.socket:
     if line.cut_for is not None:
         raise line.cut_error()
     raise _explained(line, failure, timeout_s) from failure
+
+
+def redial(line: Line, timeout_s: float) -> socket.socket:
+    """Connect a line anew, to the same place; raises SessionError as ``dial`` does."""
+    line.let_go()
+    return connect(line, timeout_s)
 
 
 def interrupt_all(reason: ErrorClass = "cancelled") -> None:

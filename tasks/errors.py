@@ -42,3 +42,7 @@ class BadNodeType(TypeError):
 
 class DuplicateNodeType(BadNodeType):
     """Two functions want the same id; the message names both."""
+
+
+class JumpError(SessionError):
+    """The way to a device broke at a jump host, before the device itself was reached."""

@@ -28,11 +28,20 @@ OPENSSH_HEADER = "-----BEGIN OPENSSH"
 
 def read_private_key(text: str, passphrase: str | None, credential: str) -> paramiko.PKey:
     """Return the key in a PEM or OpenSSH text; raises SessionError of class credential, which shows no part of it."""
+    kind, plain = _read(text, passphrase, credential)
+    return kind.from_private_key(io.StringIO(plain))
+
+
+def plain_private_key(text: str, passphrase: str | None, credential: str) -> str:
+    """Return the key in OpenSSH's form, no longer encrypted; raises as ``read_private_key`` does."""
+    return _read(text, passphrase, credential)[1]
+
+
+def _read(text: str, passphrase: str | None, credential: str) -> tuple[type[paramiko.PKey], str]:
     key = _load(text.strip() + "\n", passphrase or None, credential)
     for kind, paramiko_kind in KINDS:
         if isinstance(key, kind):
-            plain = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
-            return paramiko_kind.from_private_key(io.StringIO(plain))
+            return paramiko_kind, key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
     raise _unreadable(credential, "it is neither Ed25519 nor ECDSA nor RSA; use a key of one of these kinds")
 
 

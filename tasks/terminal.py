@@ -1,6 +1,5 @@
-"""Talks over an open session: a channel that notices a dead line at once, the prompt, commands, and enable."""
+"""Talks over an open session: the prompt, commands, and enable; and says what state a session is in."""
 
-import codecs
 import re
 import weakref
 from collections.abc import Iterator
@@ -8,37 +7,14 @@ from contextlib import contextmanager
 
 import paramiko
 from netmiko import BaseConnection, ReadTimeout
-from netmiko.channel import SSHChannel
 from netmiko.exceptions import ReadException
 
+from tasks.channel import LiveChannel
 from tasks.dialing import endpoint
 from tasks.errors import SessionError
+from tasks.ground import Ground, speaks_its_own_way
 
-CHUNK_BYTES = 65_536
 _raised: "weakref.WeakSet[BaseConnection]" = weakref.WeakSet()
-
-
-class LiveChannel(SSHChannel):
-    """Netmiko's channel, but a closed one is an error at once instead of a timeout later.
-
-    It also keeps together the bytes of a character that arrive in two pieces.
-    """
-
-    def __init__(self, channel: paramiko.Channel, encoding: str) -> None:
-        super().__init__(channel, encoding)
-        self._decoder = codecs.getincrementaldecoder(encoding)("ignore")
-
-    def read_buffer(self) -> str:
-        """Return what has arrived; raises ReadException when nothing more can."""
-        channel = self.remote_conn
-        if channel is None:
-            raise ReadException("the session is closed")
-        dead = channel.closed or channel.eof_received
-        if channel.recv_ready():
-            return self._decoder.decode(channel.recv(CHUNK_BYTES))
-        if dead:
-            raise ReadException("the device closed the session")
-        return ""
 
 
 class NoAnswer(ReadTimeout):
@@ -53,12 +29,14 @@ def prompt_pattern(connection: BaseConnection) -> str:
 
 def run_command(connection: BaseConnection, command: str, timeout_s: float) -> str:
     """Return what a command prints, without its echo and the prompt; raises NoAnswer after ``timeout_s`` seconds."""
+    prompt = prompt_pattern(connection)
     with _bounded(connection, timeout_s):
         try:
-            output = connection.send_command(command, expect_string=prompt_pattern(connection), read_timeout=timeout_s)
+            if isinstance(connection, Ground) and not speaks_its_own_way(connection):
+                return connection.ask(command, prompt, timeout_s)
+            return str(connection.send_command(command, expect_string=prompt, read_timeout=timeout_s))
         except ReadTimeout as error:
             raise NoAnswer(f"{command!r} had no complete answer within {timeout_s:g} s") from error
-    return str(output)
 
 
 def enable(connection: BaseConnection, name: str) -> None:
@@ -106,15 +84,19 @@ def leave_configuration(connection: BaseConnection, name: str) -> None:
 
 
 def is_clean(connection: BaseConnection) -> bool:
-    """Say whether a kept session is alive and nothing unread stands in it but blanks."""
+    """Say whether a kept session is alive and nothing unread stands in it but blanks and its own prompt."""
     try:
-        return is_open(connection) and not connection.read_channel().strip()
+        unread = connection.read_channel().strip() if is_open(connection) else "the line is dead"
     except (ReadException, OSError):
         return False
+    lines = (line for line in unread.splitlines() if line.strip())
+    return all(re.fullmatch(prompt_pattern(connection), line) for line in lines)
 
 
 def is_open(connection: BaseConnection) -> bool:
     """Say whether the session can still carry something."""
+    if isinstance(connection, Ground):
+        return connection.remote_conn is not None and connection.is_alive()
     channel = connection.remote_conn
     if not isinstance(channel, paramiko.Channel) or channel.closed or channel.eof_received:
         return False
@@ -123,9 +105,10 @@ def is_open(connection: BaseConnection) -> bool:
 
 def hang_up(connection: BaseConnection) -> None:
     """End a session whose state nobody should go on from."""
-    channel = connection.remote_conn
-    if isinstance(channel, paramiko.Channel):
-        channel.close()
+    if isinstance(connection.remote_conn, paramiko.Channel):
+        connection.remote_conn.close()
+    elif isinstance(connection.channel, LiveChannel):
+        connection.channel.shell.close()
 
 
 @contextmanager

@@ -17,6 +17,8 @@ T = TypeVar("T")
 Network = IPv4Network | IPv6Network
 SECRET_KEY_MIN_CHARS = 32
 LARGEST_COUNT = 1_000_000
+HOST_KEY_POLICIES = ("tofu", "strict", "off")
+SSH_TRANSPORTS = ("auto", "paramiko", "ssh2")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -61,6 +63,8 @@ class Settings:
     credential_master_key: bytes | None = field(default=None, repr=False)
     credential_retired_keys: tuple[bytes, ...] = field(default=(), repr=False)
     outbound_allow: tuple[str, ...] = ()
+    host_keys: str = "tofu"
+    ssh_transport: str = "auto"
     artifact_file_bytes: int = 64 * 1024 * 1024
     artifact_execution_bytes: int = 512 * 1024 * 1024
     metrics_networks: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -135,6 +139,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         "credential_master_key": reader.read("CREDENTIAL_MASTER_KEY", _master_key),
         "credential_retired_keys": reader.read("CREDENTIAL_RETIRED_KEYS", _retired_keys),
         "outbound_allow": reader.read("OUTBOUND_ALLOW", _words),
+        "host_keys": reader.read("HOST_KEYS", _one_of(HOST_KEY_POLICIES)),
+        "ssh_transport": reader.read("SSH_TRANSPORT", _one_of(SSH_TRANSPORTS)),
         "artifact_file_bytes": reader.read("ARTIFACT_FILE_BYTES", _positive),
         "artifact_execution_bytes": reader.read("ARTIFACT_EXECUTION_BYTES", _positive),
         "metrics_networks": reader.read("METRICS_NETWORKS", _networks),

@@ -12,7 +12,7 @@ from app.core.access import Principal
 from app.core.clock import uuid7
 from app.core.errors import Fault, ValidationError
 from app.credentials import service as credentials
-from app.devices import news
+from app.devices import jumps, news
 from app.devices.assignments import ASSIGN, assign_to_devices
 from app.devices.batch_rows import Row
 from app.devices.schemas import BatchResult, Mode, RowFault
@@ -35,6 +35,7 @@ _TYPES: Mapping[str, str] = {
     "tags": "jsonb",
     "custom": "jsonb",
     "max_sessions": "integer",
+    "jump_host": "uuid",
 }
 """The columns an entry fills, and what their text is cast to."""
 
@@ -74,12 +75,14 @@ async def apply_batch(rows: Sequence[Row], mode: Mode, actor: Principal, *, atom
     With ``atomic`` one wrong row keeps all of them out, by a ValidationError that lists the same errors.
     """
     await _check_credentials(rows, actor)
+    await jumps.check_rows(rows)
     async with database.transaction():
         plan = await _plan(rows, mode)
         created = await _insert(plan.new)
         _refuse_partial(rows, atomic=atomic)
         await database.execute(_UPDATE, _encode(plan.known, only_given=True))
         applied = {**plan.known, **{device_id: plan.new[device_id] for device_id in created}}
+        await jumps.check_ways(jumps.given_in(applied))
         await _assign(applied, actor)
         await record("import", actor, "", mode=mode, created=len(created), updated=len(plan.known))
         await news.publish_devices(news.CREATED, dict.fromkeys(created, ()))
@@ -99,6 +102,7 @@ async def change_devices(changes: Mapping[UUID, Mapping[str, Any]], actor: Princ
 async def delete_devices(ids: Sequence[UUID], actor: Principal) -> None:
     """Delete devices so that they can be restored."""
     async with database.transaction():
+        await jumps.require_nobody_behind(ids)
         rows = await database.fetch(_DELETE, list(ids))
         await record("delete", actor, "", devices=len(rows), names=sorted(row["name"] for row in rows)[:NAMED])
 

@@ -23,6 +23,7 @@ Tag = Annotated[str, Meta(min_length=1, max_length=64)]
 Tags = Annotated[list[Tag], Meta(max_length=64)]
 Custom = Annotated[dict[str, Any], Meta(description="Whatever else is known of it.")]
 Sessions = Annotated[int, Meta(ge=1, le=16, description="How many sessions it may hold at once.")]
+JumpHost = Annotated[UUID, Meta(description="The device through which it is reached.")]
 CredentialIds = Annotated[
     list[UUID], Meta(max_length=16, description="Credentials to assign to it, the first to try first.")
 ]
@@ -51,6 +52,7 @@ class DeviceCreate(Input, frozen=True, kw_only=True):
     tags: Tags = msgspec.field(default_factory=list)
     data: Custom = msgspec.field(default_factory=dict)
     max_sessions: Sessions = 2
+    jump_host: JumpHost | None = None
     credential_ids: CredentialIds = msgspec.field(default_factory=list)
 
 
@@ -72,6 +74,7 @@ class DeviceUpdate(Input, frozen=True, kw_only=True):
     tags: Tags | UnsetType = UNSET
     data: Custom | UnsetType = UNSET
     max_sessions: Sessions | UnsetType = UNSET
+    jump_host: JumpHost | UnsetType | None = UNSET
     credential_ids: CredentialIds | UnsetType = UNSET
 
 
@@ -101,6 +104,7 @@ class DeviceRead(Output, frozen=True, kw_only=True):
     tags: list[str]
     data: dict[str, Any]
     max_sessions: int
+    jump_host: UUID | None
     groups: list[GroupReference]
     created_at: datetime
     updated_at: datetime
@@ -267,3 +271,26 @@ class AssignmentFilter:
     credential_id: UUID | None = None
     device_id: UUID | None = None
     group_id: UUID | None = None
+
+
+class HostKeyRead(Output, frozen=True, kw_only=True):
+    """A host key that a device is known by; ``last_seen`` is right to the day, and null where no login saw it yet."""
+
+    id: UUID
+    key_type: str
+    fingerprint: str
+    public_key: str
+    address: str
+    port: int
+    accepted_by: str | None
+    first_seen: datetime
+    last_seen: datetime | None
+
+
+class HostKeyAccept(Input, frozen=True, kw_only=True):
+    """A host key to take a device by, as ssh-keyscan or known_hosts show it."""
+
+    public_key: Annotated[
+        str, Meta(min_length=20, max_length=8000, description="Kind and key in base64: `ssh-ed25519 AAAA…`.")
+    ]
+    replace: Annotated[bool, Meta(description="Forget the keys that it was known by before.")] = False

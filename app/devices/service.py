@@ -14,7 +14,7 @@ from app.core.clock import now, uuid7
 from app.core.errors import ConflictError, NotFoundError
 from app.core.matching import contains, every, has_entry, read_id
 from app.core.paging import Ordering, Page, PageRequest, read_page
-from app.devices import news
+from app.devices import jumps, news
 from app.devices.assignments import assign_to_devices, require_credentials
 from app.devices.rules import canonical_address, device_faults, refuse
 from app.devices.schemas import (
@@ -59,7 +59,7 @@ async def list_devices(filters: DeviceFilter, request: PageRequest) -> Page[dict
 
 async def get_device(device_id: UUID) -> DeviceRead:
     """Return a device, also a deleted one; raises NotFoundError."""
-    row = await _find(device_id, deleted=None)
+    row = await find_device(device_id, deleted=None)
     return DeviceRead.of(_shown(row, await _groups_of([device_id])))
 
 
@@ -71,7 +71,9 @@ async def create_device(given: DeviceCreate, actor: Principal) -> DeviceRead:
     device_id = uuid7()
     with name_taken(given.name):
         async with database.transaction():
+            await jumps.require_living(given.jump_host)
             await Device.insert(Device(id=device_id, **columns_of(values)))
+            await jumps.check_ways({device_id: given.jump_host})
             if credential_ids:
                 await _assign(device_id, credential_ids, actor)
             await record("create", actor, device_id, name=given.name)
@@ -87,9 +89,11 @@ async def update_device(device_id: UUID, given: DeviceUpdate, actor: Principal) 
     credential_ids = values.pop("credential_ids", None)
     with name_taken(str(values.get("name"))):
         async with database.transaction():
-            row = await _find(device_id, lock=True)
+            row = await find_device(device_id, lock=True)
             columns: dict[Column | str, Any] = dict(columns_of({**values, "updated_at": now()}).items())
+            await jumps.require_living(values.get("jump_host"))
             await Device.update(columns).where(Device.id == device_id)
+            await jumps.check_ways({device_id: values.get("jump_host")})
             if credential_ids is not None:
                 await _assign(device_id, credential_ids, actor)
             await record("update", actor, device_id, name=row["name"], changed=changed)
@@ -101,7 +105,8 @@ async def update_device(device_id: UUID, given: DeviceUpdate, actor: Principal) 
 async def delete_device(device_id: UUID, actor: Principal) -> DeviceRead:
     """Delete a device so that it can be restored, with its groups and credentials; raises NotFoundError."""
     async with database.transaction():
-        row = await _find(device_id, lock=True)
+        row = await find_device(device_id, lock=True)
+        await jumps.require_nobody_behind([device_id])
         await Device.update({Device.deleted_at: now(), Device.living_name: None}).where(Device.id == device_id)
         await record("delete", actor, device_id, name=row["name"])
         await news.publish_devices(news.DELETED, {device_id: ()})
@@ -111,7 +116,7 @@ async def delete_device(device_id: UUID, actor: Principal) -> DeviceRead:
 async def restore_device(device_id: UUID, actor: Principal) -> DeviceRead:
     """Bring a deleted device back; raises NotFoundError, ConflictError when its name was taken meanwhile."""
     async with database.transaction():
-        row = await _find(device_id, deleted=True, lock=True)
+        row = await find_device(device_id, deleted=True, lock=True)
         with name_taken(row["name"]):
             await Device.update({Device.deleted_at: None, Device.living_name: row["name"]}).where(
                 Device.id == device_id
@@ -123,13 +128,19 @@ async def restore_device(device_id: UUID, actor: Principal) -> DeviceRead:
 
 async def host_records(ids: Sequence[UUID]) -> list[HostRecord]:
     """Return the living devices of these ids as the engine's records, by name; ``key`` is the device's id."""
-    rows = await database.fetch(
-        "SELECT d.*, ARRAY(SELECT g.name FROM device_group_members m"
-        ' JOIN device_groups g ON g.id = m."group" WHERE m.device = d.id ORDER BY g.name) AS groups '
-        "FROM devices d WHERE d.id = ANY($1) AND d.deleted_at IS NULL ORDER BY d.name, d.id",
-        list(ids),
-    )
-    return [_host_record(row) for row in rows]
+    rows = await database.fetch(f"{_WITH_GROUPS} AND d.deleted_at IS NULL ORDER BY d.name, d.id", list(ids))
+    ways = await jumps.load_ways(rows, _WITH_GROUPS)
+    return [_host_record(row, ways) for row in rows]
+
+
+async def find_device(device_id: UUID, *, deleted: bool | None = False, lock: bool = False) -> dict[str, Any]:
+    """Read a device's row; ``deleted`` None takes it either way. Raises NotFoundError."""
+    query = Device.select().where(Device.id == device_id).output(load_json=True).first()
+    row: dict[str, Any] | None = await (query.lock_rows() if lock else query)
+    if row is None or (deleted is not None and (row["deleted_at"] is not None) != deleted):
+        kind = "deleted device" if deleted else "device"
+        raise NotFoundError(f"There is no {kind} {device_id}.", code="DEVICE_NOT_FOUND")
+    return row
 
 
 async def find_ids(references: Sequence[str]) -> dict[str, UUID]:
@@ -185,16 +196,6 @@ async def _assign(device_id: UUID, credential_ids: Sequence[UUID], actor: Princi
     await assign_to_devices({device_id: credential_ids}, actor)
 
 
-async def _find(device_id: UUID, *, deleted: bool | None = False, lock: bool = False) -> dict[str, Any]:
-    """Read a device's row; ``deleted`` None takes it either way."""
-    query = Device.select().where(Device.id == device_id).output(load_json=True).first()
-    row: dict[str, Any] | None = await (query.lock_rows() if lock else query)
-    if row is None or (deleted is not None and (row["deleted_at"] is not None) != deleted):
-        kind = "deleted device" if deleted else "device"
-        raise NotFoundError(f"There is no {kind} {device_id}.", code="DEVICE_NOT_FOUND")
-    return row
-
-
 def _shown(row: Mapping[str, Any], groups: Mapping[UUID, list[GroupReference]]) -> dict[str, Any]:
     return {**row, "data": row["custom"], "groups": groups.get(row["id"], [])}
 
@@ -243,17 +244,24 @@ def _in_group(reference: str) -> Combinable:
     return Device.id.is_in(Membership.select(Membership.device).where(wanted))
 
 
-def _host_record(row: Mapping[str, Any]) -> HostRecord:
+def _host_record(row: Mapping[str, Any], ways: Mapping[UUID, Mapping[str, Any]], hops: int = 0) -> HostRecord:
+    before = ways.get(row["jump_host"]) if hops <= jumps.MOST_HOPS else None
     return HostRecord(
         key=str(row["id"]),
         id=str(row["id"]),
         tags=tuple(msgspec.json.decode(row["tags"])),
         custom=msgspec.json.decode(row["custom"]),
         groups=tuple(row["groups"]),
+        jump=_host_record(before, ways, hops + 1) if before is not None else None,
         **{name: row[name] for name in _RECORDED},
     )
 
 
+_WITH_GROUPS = (
+    "SELECT d.*, ARRAY(SELECT g.name FROM device_group_members m"
+    ' JOIN device_groups g ON g.id = m."group" WHERE m.device = d.id ORDER BY g.name) AS groups '
+    "FROM devices d WHERE d.id = ANY($1)"
+)
 _RECORDED = (
     "name", "address", "platform", "port", "vendor", "model", "serial", "os_version", "site", "role", "tenant",
     "status", "max_sessions",

@@ -31,6 +31,7 @@ class Device(Table, tablename="devices"):
     tags = JSONB(default="[]", index=True, index_method=IndexMethod.gin)
     custom = JSONB(default="{}")
     max_sessions = Integer(default=2)
+    jump_host: ForeignKey[Any] = ForeignKey(references="self", on_delete=OnDelete.set_null, index=True)
     created_at = Timestamptz(default=now, index=True)
     updated_at = Timestamptz(default=now)
     deleted_at = Timestamptz(null=True, default=None, index=True)
@@ -74,3 +75,19 @@ class Assignment(Table, tablename="credential_assignments"):
     credential_assignments_device_uq = Unique(["credential", "device"])
     credential_assignments_group_uq = Unique(["credential", "group"])
     credential_assignments_subject_ck = Check('num_nonnulls(device, "group") = 1')
+
+
+class HostKey(Table, tablename="device_host_keys"):
+    """A key that a device is known by; ``address`` and ``port`` are where it was seen first."""
+
+    id = UUID(primary_key=True, default=uuid7)
+    device = ForeignKey(references=Device, on_delete=OnDelete.cascade, null=False, index=True)
+    address = Varchar(length=255)
+    port = Integer()
+    key_type = Varchar(length=64)
+    fingerprint = Varchar(length=64)
+    public_key = Text()
+    accepted_by = Varchar(length=150, default="", help_text="Nobody: it was the first one seen.")
+    first_seen = Timestamptz(default=now)
+    last_seen = Timestamptz(null=True, default=None)
+    device_host_keys_uq = Unique(["device", "fingerprint"])

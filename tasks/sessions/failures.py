@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import paramiko
-from netmiko import NetmikoAuthenticationException, ReadTimeout
+from netmiko import NetmikoAuthenticationException, NetmikoTimeoutException, ReadTimeout
 from netmiko.exceptions import NetmikoBaseException
 
 from tasks.dialing import Line
@@ -21,6 +21,10 @@ ADVICE = "Check the port, and whether the device has a line free."
 NO_PROMPT_IN_TIME = "Timed out waiting for data"
 
 
+class LoginTimedOut(NetmikoTimeoutException):
+    """A device accepted the connection, and then did not answer the login."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """A kind of failure, its error class, and what to say of it."""
@@ -32,7 +36,7 @@ class Rule:
 
 def _login_timed_out(error: Exception) -> bool:
     slow = isinstance(error, NetmikoAuthenticationException) and "timeout" in str(error.__context__).lower()
-    return slow or KEYS_NOT_EXCHANGED in str(error)
+    return slow or isinstance(error, LoginTimedOut) or KEYS_NOT_EXCHANGED in str(error)
 
 
 def _hung_up(error: Exception) -> bool:

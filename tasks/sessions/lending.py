@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, cast
 
 from netmiko import BaseConnection
-from nornir.core.configuration import Config
 from nornir.core.inventory import Host
 from nornir.core.plugins.connections import ConnectionPlugin
 from nornir.core.task import Task
@@ -22,8 +21,8 @@ from tasks.errors import ErrorClass
 from tasks.sessions.broker import broker
 from tasks.sessions.failures import BROKEN, explain
 from tasks.sessions.leases import Lease, Occupant
-from tasks.sessions.logins import KnownLogin, device_of, known_logins
-from tasks.sessions.opening import SSH_PORT, device_type_of, open_session
+from tasks.sessions.logins import SSH_PORT, KnownLogin, device_of, known_logins
+from tasks.sessions.opening import device_type_of, open_session
 from tasks.sessions.pool import CONNECTION, Identity, Place, Request, Session, SessionPool, User, Verdict
 from tasks.sessions.watch import Watch, stands_at_prompt
 from tasks.terminal import is_clean, is_open, is_raised, lower
@@ -63,7 +62,7 @@ def netmiko_session(task: Task, *, credential: str | None = None, privileged: bo
     Whatever goes wrong is a SessionError, and closes the session.
     """
     host, account = task.host, _account(task.host)
-    session = _taken(host, account, task.nornir.config, credential, privileged=privileged)
+    session = _taken(host, account, credential, privileged=privileged)
     try:
         with _shown(host, session):
             yield session.connection
@@ -127,13 +126,13 @@ def _opened(host: Host) -> Account:
     return Account(pool=SessionPool(cast(MutableMapping[str, Any], host.connections)), is_shared=False)
 
 
-def _taken(host: Host, account: Account, configuration: Config, credential: str | None, *, privileged: bool) -> Session:
+def _taken(host: Host, account: Account, credential: str | None, *, privileged: bool) -> Session:
     """Return a session that is open and nobody else's, when it is this node's turn."""
     request = _request(host, account, credential)
     while True:
         session = account.pool.take(request)
         if session.plugin is None:
-            return _fill(host, account, configuration, credential, session)
+            return _fill(host, account, credential, session)
         if privileged or not is_raised(session.connection) or lower(session.connection):
             return session
         account.pool.drop(session)
@@ -153,11 +152,11 @@ def _request(host: Host, account: Account, credential: str | None) -> Request:
     )
 
 
-def _fill(host: Host, account: Account, configuration: Config, credential: str | None, session: Session) -> Session:
+def _fill(host: Host, account: Account, credential: str | None, session: Session) -> Session:
     """Open the session that was taken."""
     session.place, session.asked = _place(host), credential
     try:
-        open_session(host, configuration, credential, session, account.refused)
+        open_session(host, credential, session, account.refused)
         Watch(session.connection)
     except BaseException:
         account.pool.drop(session)

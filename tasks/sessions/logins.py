@@ -10,6 +10,7 @@ from tasks.errors import SessionError
 from tasks.sessions.pool import CONNECTION
 
 CREDENTIAL_TYPE = "ssh"
+SSH_PORT = 22
 
 
 class Login(Protocol):
@@ -99,6 +100,12 @@ def known_logins(host: Host, credential: str | None) -> Sequence[KnownLogin] | N
 def device_of(host: Host) -> str:
     """Return the key of the device that a host is, or the host's name where its inventory knows no keys."""
     return str(getattr(getattr(host, "record", None), "key", host.name))
+
+
+def target(host: Host, login: Login) -> tuple[str, int]:
+    """Return where a host is dialled."""
+    parameters = host.get_connection_parameters(CONNECTION)
+    return parameters.hostname or host.name, parameters.port or login["port"] or SSH_PORT
 
 
 def _own_login(host: Host, credential: str | None) -> OwnLogin:

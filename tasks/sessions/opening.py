@@ -5,8 +5,7 @@ from collections.abc import MutableMapping
 from typing import Any, cast
 
 import paramiko
-from netmiko import BaseConnection, platforms
-from nornir.core.configuration import Config
+from netmiko import platforms
 from nornir.core.inventory import Host
 from nornir.core.plugins.connections import ConnectionPluginRegister
 from nornir_netmiko.connections import Netmiko
@@ -14,15 +13,18 @@ from nornir_netmiko.connections.netmiko import napalm_to_netmiko_map
 
 from tasks import context, dialing
 from tasks.dialing import Line
-from tasks.errors import SessionError
+from tasks.errors import JumpError, SessionError
+from tasks.ground import Ground, driver
 from tasks.keys import read_private_key
+from tasks.sessions import jumps, transport, tuning
 from tasks.sessions.failures import BROKEN, NO_PROMPT, explain
-from tasks.sessions.logins import Login, find_logins
+from tasks.sessions.host_keys import Check
+from tasks.sessions.logins import Login, find_logins, target
 from tasks.sessions.pacing import Stopped, turn
 from tasks.sessions.pool import CONNECTION, Session
-from tasks.terminal import LiveChannel
 
-SSH_PORT = 22
+KEEPALIVE_S = 60
+"""How often a word is sent while a device is silent, so that firewalls between do not forget the connection."""
 
 for _noisy in ("paramiko", "netmiko"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)
@@ -30,7 +32,6 @@ for _noisy in ("paramiko", "netmiko"):
 
 def open_session(
     host: Host,
-    configuration: Config,
     credential: str | None,
     session: Session,
     refused: MutableMapping[tuple[str, int], str],
@@ -45,11 +46,11 @@ def open_session(
             continue
         try:
             with turn(host, login):
-                _log_in(host, configuration, login, session)
+                _log_in(host, login, session)
         except Stopped as error:
             stopped.append(error.message)
         except SessionError as error:
-            if error.error_class != "auth":
+            if error.error_class != "auth" or isinstance(error, JumpError):
                 raise
             refused[identity] = login.credential_name
         else:
@@ -58,7 +59,7 @@ def open_session(
     if stopped:
         raise SessionError("auth", " ".join(stopped))
     tried = ", ".join(f"{login.credential_name} (user {login['username']})" for login in logins)
-    where = dialing.endpoint(*_target(host, logins[0]), host.name)
+    where = dialing.endpoint(*target(host, logins[0]), host.name)
     raise SessionError("auth", f"{where} refused every login tried: {tried}. Correct the credential or its assignment.")
 
 
@@ -76,19 +77,17 @@ def device_type_of(host: Host) -> str:
     return str(napalm_to_netmiko_map.get(platform, platform))
 
 
-def _target(host: Host, login: Login) -> tuple[str, int]:
-    parameters = host.get_connection_parameters(CONNECTION)
-    return parameters.hostname or host.name, parameters.port or login["port"] or SSH_PORT
-
-
-def _log_in(host: Host, configuration: Config, login: Login, session: Session) -> None:
+def _log_in(host: Host, login: Login, session: Session) -> None:
     """Open a session with one login; raises SessionError, and leaves nothing open then."""
     options = _login_options(login)
-    line = session.line = Line(*_target(host, login), host.name)
+    line = session.line = Line(*target(host, login), host.name)
     try:
-        options["sock"] = dialing.connect(line, context.current().timeouts.connect_s)
-        session.plugin = _plugin(host, configuration, line, options)
-        _begin(session.connection)
+        options["sock"] = jumps.connect(host, line, context.current().timeouts.connect_s)
+        session.plugin = _plugin(host, line, options)
+        connection, check = cast(Ground, session.connection), Check(host, line)
+        connection.key_policy, connection.order_host_keys = check, check.preferred
+        connection.open_shell = transport.way_for(host, line, login, check)
+        _begin(connection)
     except (*BROKEN, *NO_PROMPT) as error:
         explained = explain(error, line, host.name)
         session.close()
@@ -106,6 +105,7 @@ def _login_options(login: Login) -> dict[str, Any]:
         "conn_timeout": timeouts.banner_s + timeouts.login_s,
         "banner_timeout": timeouts.banner_s,
         "auth_timeout": timeouts.login_s,
+        "keepalive": KEEPALIVE_S,
         "auto_connect": False,
         "ssh_config_file": None,
     }
@@ -116,25 +116,22 @@ def _login_options(login: Login) -> dict[str, Any]:
     return options
 
 
-def _plugin(host: Host, configuration: Config, line: Line, options: dict[str, Any]) -> Netmiko:
+def _plugin(host: Host, line: Line, options: dict[str, Any]) -> Netmiko:
     """Return netmiko's side of a session, which has done nothing yet."""
-    parameters = host.get_connection_parameters(CONNECTION)
+    extras = host.get_connection_parameters(CONNECTION).extras or {}
     ConnectionPluginRegister.register(CONNECTION, Netmiko)
+    device_type = device_type_of(host)
     plugin = Netmiko()
-    plugin.open(
-        hostname=line.address,
-        username=None,
-        password=None,
-        port=line.port,
-        platform=parameters.platform,
-        extras={**(parameters.extras or {}), **options},
-        configuration=configuration,
+    plugin.connection = driver(device_type)(
+        **{"host": line.address, "port": line.port, "device_type": device_type, **extras, **options}
     )
     return plugin
 
 
-def _begin(connection: BaseConnection) -> None:
-    connection._modify_connection_params()  # noqa: SLF001 — what netmiko's own _open does, in two steps
+def _begin(connection: Ground) -> None:
+    """Log in and prepare the session: what netmiko's own ``_open`` does."""
+    connection._modify_connection_params()  # noqa: SLF001 — netmiko gives the steps no other names
     connection.establish_connection()
-    connection.channel = LiveChannel(cast(paramiko.Channel, connection.remote_conn), connection.encoding)
-    connection._try_session_preparation()  # noqa: SLF001 — the second step, on a channel that notices a dead line
+    if isinstance(connection.remote_conn, paramiko.Channel):
+        tuning.let_rest(connection.remote_conn.get_transport())
+    connection._try_session_preparation()  # noqa: SLF001

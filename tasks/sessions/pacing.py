@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from nornir.core.inventory import Host
 
 from tasks import context
-from tasks.errors import SessionError
+from tasks.errors import JumpError, SessionError
 from tasks.sessions.logins import Login, device_of
 from tasks.sessions.pool import LATEST_S, LEASE_PATIENCE_S, SOONEST_S
 
@@ -44,7 +44,8 @@ def turn(host: Host, login: Login) -> Iterator[None]:
         yield
         outcome = "accepted"
     except SessionError as error:
-        outcome = "refused" if error.error_class == "auth" else "unknown"
+        is_about_the_way = isinstance(error, JumpError)
+        outcome = "refused" if error.error_class == "auth" and not is_about_the_way else "unknown"
         raise
     finally:
         trials.end(login, device, outcome)

@@ -10,7 +10,16 @@ from nornir.core.inventory import Host
 from app.demo.network.devices import SimulatedDevice
 from app.demo.network.threaded import run_in_thread
 from tasks import sessions
+from tasks.sessions import transport
 from tests.support.node_lab import Lab, MakeLab, nornir_of, plain_host
+
+
+@pytest.fixture(params=["paramiko", "ssh2"])
+def either_transport(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run a test once with each of the libraries that carry sessions."""
+    transport.choose(request.param)
+    yield request.param
+    transport.choose("auto")
 
 
 @pytest.fixture

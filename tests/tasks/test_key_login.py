@@ -111,6 +111,7 @@ def exported(key: asyncssh.SSHKey, form: str, passphrase: str | None = None) -> 
     return key.export_private_key(form, passphrase).decode()
 
 
+@pytest.mark.usefixtures("either_transport")
 def test_a_key_in_memory_opens_a_session(key_host: KeyHost) -> None:
     for form, passphrase in (("openssh", None), ("openssh", PASSPHRASE), ("pkcs8-pem", PASSPHRASE)):
         if form == "pkcs8-pem" and key_host.key.get_algorithm() == "ssh-ed25519" and passphrase:
@@ -123,6 +124,7 @@ def test_a_key_in_memory_opens_a_session(key_host: KeyHost) -> None:
         assert result.result["stdout"] == "Current privilege level is 15"
 
 
+@pytest.mark.usefixtures("either_transport")
 def test_another_key_is_refused(key_host: KeyHost) -> None:
     other = asyncssh.generate_private_key("ssh-ed25519")
     host = KeyHolder(key_host.port, private_key=exported(other, "openssh"))

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import paramiko
 import pytest
 from nornir.core.inventory import Host
 from nornir.core.task import Result, Task
@@ -19,12 +18,15 @@ from app.demo.network.devices import Fault, SimulatedDevice
 from app.demo.network.journal import EventKind
 from inventory.records import Login
 from tasks import sessions
+from tasks.channel import LiveChannel
 from tasks.context import SessionTimeouts
 from tasks.errors import SessionError
 from tasks.sessions import netmiko_session
 from tasks.ssh import SshCommandParams, ssh_command
 from tasks.terminal import run_command
 from tests.support.node_lab import Lab, MakeLab, error_class, nornir_of
+
+pytestmark = pytest.mark.usefixtures("either_transport")
 
 SHOW = SshCommandParams(command="show privilege", timeout=1)
 IMPATIENT = SessionTimeouts(connect_s=0.3, banner_s=0.3, login_s=5)
@@ -153,10 +155,8 @@ def test_a_session_with_something_unread_is_not_used_again(lab: MakeLab) -> None
     def leaves_something_unread(task: Task, params: object) -> None:
         with netmiko_session(task) as connection:
             connection.write_channel("show privilege\n")
-            channel = connection.remote_conn
-            assert isinstance(channel, paramiko.Channel)
-            while not channel.recv_ready():
-                threading.Event().wait(0.01)
+            assert isinstance(connection.channel, LiveChannel)
+            assert connection.channel.wait(60)
 
     devices.one(leaves_something_unread, SHOW)
     result = devices.one(ssh_command, SHOW)
@@ -170,9 +170,8 @@ def test_a_session_that_the_device_has_closed_is_not_used_again(lab: MakeLab) ->
     def says_goodbye(task: Task, params: object) -> None:
         with netmiko_session(task) as connection:
             connection.write_channel("exit\n")
-            channel = connection.remote_conn
-            assert isinstance(channel, paramiko.Channel)
-            while not channel.closed:
+            assert isinstance(connection.channel, LiveChannel)
+            while connection.channel.is_open:
                 threading.Event().wait(0.01)
 
     devices.one(says_goodbye, SHOW)

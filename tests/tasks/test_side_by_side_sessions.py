@@ -21,6 +21,8 @@ from tasks.ssh import SshCommandParams, ssh_command
 from tasks.terminal import run_command
 from tests.support.node_lab import Lab, MakeLab, error_class
 
+pytestmark = pytest.mark.usefixtures("either_transport")
+
 SHOW = SshCommandParams(command="show privilege", timeout=10)
 FOREVER = SshCommandParams(command="show version", timeout=600)
 

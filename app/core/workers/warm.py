@@ -201,14 +201,17 @@ class WarmWorker(Worker):
         return self._horse
 
     def _retire(self, *, kill: bool = False) -> None:
-        """Let a horse go; it is buried when it has ended."""
+        """Let a horse go, or kill it at once; it is buried when it has ended."""
         if self._horse is None:
             return
         if kill:
             self._horse.kill()
+            self.wait_for_horse()
         self._horse.let_go()
         self._retired.append(self._horse)
         self._horse, self._horse_pid = None, 0
+        if kill:
+            self._bury()
 
     def _bury(self) -> None:
         gone = [one for one in self._retired if one.is_gone()]

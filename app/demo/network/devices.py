@@ -51,3 +51,5 @@ class SimulatedDevice:
     privilege: int = 15
     release: str = ""
     links: tuple[Link, ...] = ()
+    asks: bool = False  # takes the password as the answer to a question only (keyboard-interactive)
+    forwards: bool = False  # is a jump host: connects who asks it to other addresses

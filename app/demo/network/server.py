@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import itertools
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hmac import compare_digest
 from pathlib import Path
 from types import TracebackType
@@ -142,8 +142,22 @@ class Door(asyncssh.SSHServer):
         return True
 
     def password_auth_supported(self) -> bool:
-        """Offer passwords and nothing else."""
-        return True
+        """Offer passwords and nothing else, unless the device asks."""
+        return not self._device.asks
+
+    def kbdint_auth_supported(self) -> bool:
+        """Ask, if the device is one that does."""
+        return self._device.asks
+
+    def get_kbdint_challenge(
+        self, _username: str, _lang: str, _submethods: str
+    ) -> tuple[str, str, str, list[tuple[str, bool]]]:
+        """Ask for the password."""
+        return "", "", "", [("Password: ", False)]
+
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        """Tell whether the answer is the password."""
+        return len(responses) == 1 and self.validate_password(username, responses[0])
 
     def validate_password(self, username: str, password: str) -> bool:
         """Tell whether name and password are the device's; never so if it is one that refuses."""
@@ -158,6 +172,10 @@ class Door(asyncssh.SSHServer):
         """Note the login."""
         self._logged_in = True
         self._record(EventKind.LOGIN, self._username)
+
+    def connection_requested(self, _host: str, _port: int, _orig_host: str, _orig_port: int) -> bool:
+        """Connect to somewhere else, if the device is a jump host."""
+        return self._device.forwards
 
     def session_requested(self) -> TerminalSession:
         """Open a terminal."""
@@ -232,7 +250,6 @@ def _server_options(key: asyncssh.SSHKey) -> asyncssh.SSHServerConnectionOptions
         line_editor=False,
         gss_host=None,
         public_key_auth=False,
-        kbdint_auth=False,
         host_based_auth=False,
         compression_algs=["none"],
         agent_forwarding=False,

@@ -86,7 +86,7 @@ def _value(name: str, kind: object, value: Any, place: str) -> Any:
     if kind in {Platform, Fault}:
         return _member(kind, value, f"{place}.{name}")
     accepted = (int, float) if kind is float else (cast("type", kind),)
-    if not isinstance(value, accepted) or isinstance(value, bool):
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise SimulationError(f"{place}.{name} must be {cast('type', kind).__name__}, not {value!r}.")
     return value
 

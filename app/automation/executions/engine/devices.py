@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -17,7 +17,7 @@ from nornir.core.state import GlobalState
 from nornir.core.task import Result, Task
 
 from app.automation.executions import records, scope
-from app.automation.executions.engine import walking
+from app.automation.executions.engine import runtime, walking
 from app.automation.executions.engine.ground import Ground
 from app.automation.executions.engine.logins import login_source
 from app.automation.executions.engine.lot import Lot
@@ -31,11 +31,14 @@ from app.automation.workflows.graph import Stage
 from app.core import database
 from app.core.database import patiently
 from app.devices import service as devices
+from app.devices.host_keys import HostKeyBook
+from inventory.host_keys import HostKeyPolicy
 from inventory.plugin import build_inventory
 from inventory.records import HostRecord
 from tasks import sessions
 from tasks.errors import NodeError
 from tasks.parking import Park
+from tasks.sessions import transport
 
 GONE = "gone"
 """The status of a host whose device was deleted after the execution had started."""
@@ -89,9 +92,10 @@ def walk_devices(
     """
     walkers = _walkers(performance, stage, ground, host_keys, intents)
     hosts = [walker.host for walker in walkers.values()]
+    transport.choose(cast(transport.Choice, runtime.current().settings.ssh_transport))
     logins = login_source(performance.db, performance.masker, performance.actor, hosts)
     nornir = Nornir(
-        inventory=build_inventory(hosts, login_source=logins),
+        inventory=build_inventory(hosts, login_source=logins, host_keys=_host_keys(performance, hosts)),
         config=Config(),
         data=GlobalState(dry_run=performance.dry_run),
         processors=Processors([performance.recorder]),
@@ -172,6 +176,11 @@ def _walkers(
             **roles.get(host.key, {}),
         )
     return walkers
+
+
+def _host_keys(performance: Performance, hosts: Sequence[HostRecord]) -> HostKeyBook:
+    policy = cast(HostKeyPolicy, runtime.current().settings.host_keys)
+    return HostKeyBook(lambda asked: performance.db.run(patiently(asked)), hosts, policy)
 
 
 def _by_host(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
