@@ -7,7 +7,7 @@ from app.automation.executions import timing
 from app.automation.executions.timing import Timing
 from app.core.settings import load_settings
 
-QUICK = Timing(lease_s=6.0, margin_s=1.0, turn_s=1.0, sent_s=3.0)
+QUICK = Timing(lease_s=6.0, margin_s=1.0, turn_s=1.0, sent_s=3.0, started_s=6.0)
 DUTIES_EVERY_S = 0.5
 
 

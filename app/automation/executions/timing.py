@@ -15,8 +15,8 @@ class Timing:
     """How long a shard takes on hosts while work of others waits."""
     sent_s: float = 10.0
     """How long a shard may wait before anybody asks whether its queue job still exists."""
-    started_s: float = 30.0
-    """How long a queue job may be started without claiming its shard."""
+    started_s: float = 12.0
+    """How long a queue job may be started without claiming its shard; to send it again is harmless."""
 
     @property
     def renew_s(self) -> float:
