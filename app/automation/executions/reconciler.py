@@ -8,17 +8,13 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from app.automation.executions import events, parking, standing
+from app.automation.executions import events, parking, standing, timing
 from app.automation.executions.sharding import shard_job
 from app.core import database, queue
 from app.core.clock import uuid7
 from app.core.logging import get_logger
 
 LOCK = 0x0C05_0002
-SENT_PATIENCE_S = 10
-"""How long a shard may wait before anybody asks whether its queue job still exists."""
-STARTED_PATIENCE_S = 30
-"""How long a queue job may be started without claiming its shard."""
 
 log = get_logger(__name__)
 
@@ -83,7 +79,7 @@ async def _find_lost(redis: Redis) -> list[dict[str, Any]]:
         "SELECT id, queue, job, extract(epoch FROM now() - sent_at)::float AS waiting_s FROM shards "
         "WHERE status = 'queued' AND sent_at < now() - make_interval(secs => $1) "
         "AND NOT EXISTS (SELECT 1 FROM queue_outbox WHERE queue_outbox.id = shards.job)",
-        SENT_PATIENCE_S,
+        timing.current().sent_s,
     )
     lost = [row for row in rows if _is_lost(redis, row["job"], row["waiting_s"])]
     for row in lost:
@@ -97,7 +93,7 @@ def _is_lost(redis: Redis, job_id: UUID, waiting_s: float) -> bool:
     except NoSuchJobError:
         return True
     if status == JobStatus.STARTED:
-        return waiting_s > STARTED_PATIENCE_S
+        return waiting_s > timing.current().started_s
     return status not in {JobStatus.QUEUED, JobStatus.CREATED}
 
 

@@ -1,11 +1,11 @@
-"""How long a lease lasts, how often it is renewed, and how long a shard may keep its worker; set once per process."""
+"""How long leases last, what may wait how long, and how long a shard may keep its worker; set once per process."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """The times that claims, heartbeats and turns go by, in seconds."""
+    """The times that claims, heartbeats, turns and the reconciler go by, in seconds."""
 
     lease_s: float = 15.0
     """How long a shard and its change locks are a worker's without word from it."""
@@ -13,6 +13,10 @@ class Timing:
     """How long before its lease runs out a worker that could not renew it stops sending changes."""
     turn_s: float = 5.0
     """How long a shard takes on hosts while work of others waits."""
+    sent_s: float = 10.0
+    """How long a shard may wait before anybody asks whether its queue job still exists."""
+    started_s: float = 12.0
+    """How long a queue job may be started without claiming its shard; to send it again is harmless."""
 
     @property
     def renew_s(self) -> float:
