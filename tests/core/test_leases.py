@@ -195,7 +195,8 @@ def test_the_ledger_is_read_page_by_page(owner: MakeOwner, redis: Redis) -> None
     assert list_devices(redis, "d6", 3)[1] == []
 
 
-def test_a_redis_that_knows_nothing_grants_nothing_until_it_has_settled(owner: MakeOwner) -> None:
+def test_a_redis_that_knows_nothing_grants_nothing_until_it_has_settled(owner: MakeOwner, redis: Redis) -> None:
+    redis.flushdb()
     wanted = lease()
     first = owner("first", settle_s=0.3)
     assert first.ask(wanted) is not None
