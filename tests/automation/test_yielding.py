@@ -10,7 +10,6 @@ import pytest
 
 from app.automation.executions.engine.yielding import ASK_EVERY_S
 from app.core import database
-from app.core.workers.supervisor import MOST_FACTOR
 from tests.support.graphs import step, workflow
 from tests.support.quick_worker import QUICK
 from tests.support.working import ended, make_devices, make_workflow, results, run, start
@@ -39,7 +38,7 @@ async def hold_all_workers(admin: httpx.AsyncClient, opened: Path) -> list[str]:
     """Start executions that wait for a mark, more than there can be workers, and return them."""
     waiting = workflow(step("o", "lab:once", default=f"wait:{opened}"), edges=("start -> o",))
     workflow_id = await make_workflow(admin, waiting, "waiting")
-    return [(await begin(admin, workflow_id))["id"] for _ in range(MOST_FACTOR * WORKERS + 1)]
+    return [(await begin(admin, workflow_id))["id"] for _ in range(WORKERS + 1)]
 
 
 async def test_hosts_that_have_not_begun_wait_at_the_back(admin: httpx.AsyncClient, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from app.automation.executions import events, parking, progress, records, settlement, standing, starting
+from app.automation.executions import batches, events, parking, progress, settlement, standing, starting
 from app.automation.executions.approvals import service as approvals
 from app.automation.executions.mocks import Mock
 from app.automation.executions.resuming import service as resuming
@@ -130,7 +130,7 @@ def test_the_templates_told_are_those_of_the_product() -> None:
 
 
 def test_the_events_told_are_those_the_code_appends() -> None:
-    modules = (approvals, events, parking, progress, records, resuming, settlement, standing, starting)
+    modules = (approvals, batches, events, parking, progress, resuming, settlement, standing, starting)
     source = "".join(Path(module.__file__ or "").read_text(encoding="utf-8") for module in modules)
     written = {*re.findall(r'Event\("([\w.]+)"', source), *standing.TELLS.values()}
     assert 'kind = "execution.waiting" if status == "waiting" else "execution.resumed"' in source
