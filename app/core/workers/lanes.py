@@ -5,7 +5,8 @@ not to whom it belongs.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from redis import Redis
@@ -16,8 +17,7 @@ from rq.job import Job
 from app.core.queue import DEFAULT, DEVICES, HIGH, LOW
 
 STEAL_AFTER_S = 0.25
-GLANCE_S = 0.01
-"""How long a worker looks at lanes that are not its own; Redis takes 0 for ever."""
+"""How long a job must have been the first in its lane before another's worker takes it."""
 
 
 def queues_of(number: int, workers: int) -> tuple[list[str], list[str]]:
@@ -43,13 +43,25 @@ class LaneQueue(Queue):
         queues = list(queues)
         if timeout is None or cls.own >= len(queues):
             return super().dequeue_any(queues, timeout, connection, *options, **more)
-        give_up_at = time.monotonic() + timeout
-        waits: Any = super().dequeue_any  # RQ says int, Redis takes parts of a second
-        while time.monotonic() < give_up_at:
-            for some, patience_s in ((queues[: cls.own], STEAL_AFTER_S), (queues[cls.own :], GLANCE_S)):
-                try:
-                    found: tuple[Job, Queue] | None = waits(some, patience_s, connection, *options, **more)
-                except DequeueTimeout:
-                    continue
-                return found
-        raise DequeueTimeout(timeout, [one.key for one in queues])
+        take: Any = super().dequeue_any  # RQ says int, Redis takes parts of a second
+        mine, others = queues[: cls.own], queues[cls.own :]
+        give_up_at, seen = time.monotonic() + timeout, _firsts(others, connection)
+        found: tuple[Job, Queue] | None = None
+        while found is None and time.monotonic() < give_up_at:
+            with suppress(DequeueTimeout):
+                found = take(mine, STEAL_AFTER_S, connection, *options, **more)
+            if found is None:
+                before, seen = seen, _firsts(others, connection)
+                left = [one for one, first in zip(others, seen, strict=True) if first and first in before]
+                found = take(left, None, connection, *options, **more) if left else None
+        if found is None:
+            raise DequeueTimeout(timeout, [one.key for one in queues])
+        return found
+
+
+def _firsts(queues: Sequence[Queue], connection: Redis) -> list[Any]:
+    """Return the first job's id of each queue, or None."""
+    with connection.pipeline(transaction=False) as pipeline:
+        for one in queues:
+            pipeline.lindex(one.key, 0)
+        return pipeline.execute()
