@@ -14,7 +14,7 @@ from app.core.database import DatabaseThread, patiently
 
 BATCH_ROWS = 500
 BATCH_BYTES = 8 * 1024 * 1024
-BATCH_WAIT_S = 0.01
+BATCH_WAIT_S = 0.1
 """How long rows are gathered that nobody waits for; for others as long as the commit before theirs takes."""
 BACKLOG_ROWS = 5000
 BACKLOG_BYTES = 32 * 1024 * 1024
@@ -89,6 +89,8 @@ class Writer:
         if weight or self._backlog.qsize() >= BACKLOG_ROWS:
             self._wait_for_room(weight)
         self._backlog.put(item)
+        if isinstance(item, LockReleased):  # a change that is over is told at once: until then nobody can answer for it
+            self._hurry.set()
 
     def ask(self, wish: Intent | LockWanted) -> bool:
         """Have a wish committed and return whether it was granted; raises RecorderFailed."""
