@@ -1,7 +1,6 @@
 """The sessions that this process keeps between jobs: pools by device, and one thread that looks after them."""
 
 import logging
-import os
 import threading
 import time
 import weakref
@@ -113,13 +112,3 @@ def broker() -> Broker:
 def close_all() -> None:
     """Close every session that this process keeps, and give the leases back."""
     broker().close_all()
-
-
-def _forget_all() -> None:
-    """Begin with nothing in a child: what its parent has open is not its own."""
-    global _lock  # noqa: PLW0603 — a lock that another thread held at the fork stays shut
-    _lock = threading.Lock()
-    _brokers.clear()
-
-
-os.register_at_fork(after_in_child=_forget_all)

@@ -1,7 +1,8 @@
 """Leases of sessions: how many there are of a device's, in which order they are had, and what their owners' ends do."""
 
-import os
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from app.core import leases
 from app.core.leases import RedisLeases, free, list_devices, renew
 from app.core.settings import Settings
 from tasks.sessions.leases import Lease, Occupant
+from tests.support.placement import REPOSITORY
 
 
 @pytest.fixture
@@ -298,32 +300,8 @@ def test_processes_never_hold_more_together_than_a_device_allows(
     owner: MakeOwner, redis: Redis, settings: Settings
 ) -> None:
     assert owner("settles").ask(lease(device="other")) is None
-    children = [_forked(settings.require_redis()) for _ in range(4)]
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 4
+    command = [sys.executable, "-m", "tests.support.lease_user", settings.require_redis()]
+    users = [subprocess.Popen([*command, f"process-{number}"], cwd=REPOSITORY) for number in range(4)]
+    assert [user.wait(60) for user in users] == [0] * 4
     assert int(redis.get("passed") or 0) == 60
     assert int(redis.get("most") or 0) <= 2
-
-
-def _forked(url: str) -> int:
-    child = os.fork()
-    if child:
-        return child
-    try:
-        _hold_in_turn(url, f"process-{os.getpid()}")
-        os._exit(0)
-    finally:
-        os._exit(1)
-
-
-def _hold_in_turn(url: str, name: str) -> None:
-    """Take a lease fifteen times, and count in Redis how many hold one at once."""
-    mine, redis = RedisLeases(url, name), Redis.from_url(url)
-    for _ in range(15):
-        wanted = lease(2)
-        assert until(lambda wanted=wanted: mine.ask(wanted) is None)  # type: ignore[misc]
-        now = redis.incr("inside")
-        if now > int(redis.get("most") or 0):
-            redis.set("most", now)
-        redis.incr("passed")
-        redis.decr("inside")
-        mine.drop(wanted)

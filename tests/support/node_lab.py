@@ -1,6 +1,6 @@
 """Simulated devices over real SSH, and a plain Nornir to run nodes on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,15 +28,11 @@ class Lab:
 
     def run(self, node: Callable[..., Any], params: Params, **surroundings: Any) -> dict[str, Result]:
         """Run a node on every host, and return each host's result."""
-        given = NodeContext(**{"before_change": lambda lines: self.changes.append(list(lines)), **surroundings})
 
-        def performed(task: Task) -> Any:
-            context.enter(given)
-            return node(task, params=params)
+        def note(lines: Sequence[str]) -> None:
+            self.changes.append(list(lines))
 
-        results = self.nornir.run(task=performed)
-        self.nornir.data.reset_failed_hosts()
-        return {name: result[0] for name, result in results.items()}
+        return perform(self.nornir, node, params, **{"before_change": note, **surroundings})
 
     def one(self, node: Callable[..., Any], params: Params, **surroundings: Any) -> Result:
         """Run a node on the only host."""
@@ -54,6 +50,19 @@ class Lab:
     def heard(self, kind: EventKind) -> list[str]:
         """Return what the network's devices were told."""
         return [entry.text for entry in self.network.journal.select(kind)]
+
+
+def perform(nornir: Nornir, node: Callable[..., Any], params: Params, **surroundings: Any) -> dict[str, Result]:
+    """Run a node on every host of a Nornir, and return each host's result."""
+    given = NodeContext(**surroundings)
+
+    def performed(task: Task) -> Any:
+        context.enter(given)
+        return node(task, params=params)
+
+    results = nornir.run(task=performed)
+    nornir.data.reset_failed_hosts()
+    return {name: result[0] for name, result in results.items()}
 
 
 def nornir_of(hosts: list[Host]) -> Nornir:

@@ -1,8 +1,9 @@
 """One device and many processes: never more sessions than it allows, and idle ones make room at once."""
 
-import os
-import threading
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from redis import Redis
@@ -10,14 +11,16 @@ from redis import Redis
 from app.core import leases
 from app.core.settings import Settings
 from app.demo.network.journal import EventKind
-from tasks import sessions
 from tasks.errors import SessionError
 from tasks.sessions import pool
 from tasks.sessions.leases import Lease, Occupant
 from tasks.ssh import SshCommandParams, ssh_command
+from tests.support import session_user
 from tests.support.node_lab import Lab, error_class
+from tests.support.placement import REPOSITORY
 
 SHOW = SshCommandParams(command="show privilege", timeout=20)
+PATIENCE_S = 60
 Jobs = Callable[..., tuple[Lab, Callable[[], Lab]]]
 
 
@@ -28,21 +31,17 @@ def _settled(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "LEASE_PATIENCE_S", 30.0)
 
 
-def in_a_process(work: Callable[[], None]) -> int:
-    """Do something in a process of its own; return its id."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return child
-
-
-def ended(child: int) -> int:
-    """Wait for a process and return how it ended."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+@contextmanager
+def user(devices: Lab, settings: Settings, name: str, most: int, times: int) -> Iterator[subprocess.Popen[str]]:
+    """Run a process of its own that uses the device's session that often."""
+    arguments = [settings.require_redis(), name, str(devices.network.ports["sw1"]), str(most), str(times)]
+    command = [sys.executable, "-m", "tests.support.session_user", *arguments]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def begin(settings: Settings, name: str) -> None:
@@ -51,16 +50,11 @@ def begin(settings: Settings, name: str) -> None:
 
 @pytest.mark.parametrize("most", [1, 2])
 def test_twenty_users_in_four_processes_share_a_devices_sessions(jobs: Jobs, settings: Settings, most: int) -> None:
-    devices, next_job = jobs(most=most, latency_s=0.02)
+    devices, _ = jobs(most=most, latency_s=0.02)
 
-    def use() -> None:
-        begin(settings, f"process-{os.getpid()}")
-        for _ in range(5):
-            result = next_job().one(ssh_command, SHOW)
-            assert not result.failed, result.exception
-        sessions.close_all()
-
-    assert [ended(child) for child in [in_a_process(use) for _ in range(4)]] == [0] * 4
+    with ExitStack() as users:
+        running = [users.enter_context(user(devices, settings, f"process-{n}", most, 5)) for n in range(4)]
+        assert [process.wait(PATIENCE_S) for process in running] == [0] * 4
     assert devices.network.journal.peak_sessions["sw1"] <= most
     assert devices.count(EventKind.COMMAND) == 20
 
@@ -70,13 +64,8 @@ def test_an_idle_session_makes_room_for_another_process(jobs: Jobs, settings: Se
     begin(settings, "keeps")
     assert not next_job().one(ssh_command, SHOW).failed
 
-    def use() -> None:
-        begin(settings, "comes")
-        result = next_job().one(ssh_command, SHOW)
-        assert not result.failed, result.exception
-        sessions.close_all()
-
-    assert ended(in_a_process(use)) == 0
+    with user(devices, settings, "comes", 1, 1) as process:
+        assert process.wait(PATIENCE_S) == 0
     assert devices.network.journal.peak_sessions["sw1"] == 1
     assert not next_job().one(ssh_command, SHOW).failed
     assert devices.count(EventKind.LOGIN) == 3
@@ -97,18 +86,9 @@ def test_what_a_killed_process_held_is_free_when_its_worker_says_so(
     jobs: Jobs, settings: Settings, redis: Redis
 ) -> None:
     devices, next_job = jobs(most=1)
-    reader, writer = os.pipe()
-
-    def hold() -> None:
-        begin(settings, "horse")
-        next_job().one(ssh_command, SHOW)
-        os.write(writer, b"!")
-        threading.Event().wait()
-
-    child = in_a_process(hold)
-    os.read(reader, 1)
-    os.kill(child, 9)
-    assert ended(child) == -9
+    with user(devices, settings, "horse", 1, session_user.FOR_EVER) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "done\n"
     leases.free(redis, "horse")
     begin(settings, "next")
     assert not next_job().one(ssh_command, SHOW).failed

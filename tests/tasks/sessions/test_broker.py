@@ -1,6 +1,5 @@
 """Sessions that outlive their job: kept for the next on the same device, and only where a login would be the same."""
 
-import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -277,19 +276,3 @@ def test_a_failed_login_leaves_no_session_behind(jobs: Jobs) -> None:
     assert error_class(next_job().one(ssh_command, SHOW)) == "auth"
     assert error_class(next_job().one(ssh_command, SHOW)) == "auth"
     assert devices.count(EventKind.LOGIN_FAILED) == 2
-
-
-def test_a_forked_process_begins_with_no_session_of_its_parents(jobs: Jobs) -> None:
-    devices, next_job = jobs()
-    next_job().one(ssh_command, SHOW)
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        job = next_job()
-        os.write(writer, level(job.one(ssh_command, SHOW)).encode())
-        sessions.close_all()
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert os.read(reader, 10) == b"15"
-    assert level(next_job().one(ssh_command, SHOW)) == "15"
-    assert devices.count(EventKind.LOGIN) == 2
