@@ -22,11 +22,15 @@ class LoopDatabase(DatabaseThread):
 
 
 async def claimed(admin: httpx.AsyncClient, names: Sequence[str] = ("r1",)) -> tuple[Claim, list[str]]:
-    """Start an execution that no worker takes, claim its shard, and return the claim and the hosts' keys."""
+    """Start an execution, claim its shard, and return the claim and the hosts' keys.
+
+    Both in one transaction, so that workers that may be there see the shard only when it is taken.
+    """
     ids = await make_devices(admin, names)
     definition = workflow(step("c", "lab:change"), edges=("start -> c",))
-    execution = await start(admin, definition, ids)
-    rows = await database.fetch("SELECT id FROM shards WHERE execution = $1::uuid", execution["id"])
-    claim = await progress.claim_shard(UUID(str(rows[0]["id"])), "test:0")
+    async with database.transaction():
+        execution = await start(admin, definition, ids)
+        rows = await database.fetch("SELECT id FROM shards WHERE execution = $1::uuid", execution["id"])
+        claim = await progress.claim_shard(UUID(str(rows[0]["id"])), "test:0")
     assert claim is not None
     return claim, ids
