@@ -173,7 +173,8 @@ async def test_a_request_counts_once_also_when_it_comes_twice_at_once(
         assert refusal(await send(client, b"{}", headers, path)) == (409, "WEBHOOK_REPLAYED")
     await database.execute("UPDATE webhook_signatures SET expires_at = now() - interval '1 second'")
     assert (await send(client, b"{}", signed_as_github_does(b"{}"), "gh")).status_code == 202
-    assert await webhooks.purge_signatures() == 1
+    await webhooks.purge_signatures()  # workers that run beside this test may have been there first
+    assert not await database.fetch("SELECT 1 FROM webhook_signatures WHERE expires_at < now()")
     assert await count(admin) == 3
 
 
