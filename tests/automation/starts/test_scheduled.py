@@ -70,5 +70,5 @@ async def test_claims_of_long_ago_are_purged(admin: httpx.AsyncClient, options: 
         "WHERE id = (SELECT max(id::text)::uuid FROM start_claims)",
         claims.KEPT_DAYS + 1,
     )
-    assert await claims.purge() == 1
+    await claims.purge()  # workers that run beside this test may have been there first
     assert len(await database.fetch("SELECT 1 FROM start_claims")) == 1
