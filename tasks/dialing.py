@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 import weakref
+from contextlib import suppress
 from typing import Protocol, Self
 
 from tasks.errors import ErrorClass, SessionError
@@ -96,7 +97,8 @@ class Line:
 
     def _wake(self) -> None:
         if self.channel is not None:
-            self.channel.close()
+            with suppress(EOFError, OSError):  # the connection to the jump host has gone, and with it all within
+                self.channel.close()
         if self.socket is not None:
             _shut(self.socket)
 
