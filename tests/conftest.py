@@ -95,9 +95,9 @@ def redis(settings: Settings) -> Iterator[Redis]:
 def _empty(client: Redis) -> None:
     """Take everything out of a Redis database, but no reason for workers to think that it lost its data."""
     kept = f"{leases.PREFIX}epoch".encode()
-    keys = [key for key in client.keys() if key != kept]
-    if keys:
-        client.delete(*keys)
+    keys = client.keys("*")
+    if rest := [key for key in keys if key != kept]:
+        client.delete(*rest)
 
 
 @pytest.fixture
