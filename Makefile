@@ -18,7 +18,7 @@ run: .venv/installed ## Run everything in this terminal; its data is in .state, 
 	@OPSCONDUCTOR_STATE_DIR="$(STATE)" $(BIN)/opsconductor up
 
 test: .venv/installed-dev ## Run the whole suite in parallel; with COVERAGE=1 it fails under 90 % of branches and lines.
-	@$(BIN)/pytest -n $(TESTERS) $(if $(filter-out 0,$(COVERAGE)),$(COVERED)) $(ARGS)
+	@$(BIN)/pytest -n $(TESTERS) --dist worksteal $(if $(filter-out 0,$(COVERAGE)),$(COVERED)) $(ARGS)
 
 check: .venv/installed-dev ## Lint, check the format, the types and the imports.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

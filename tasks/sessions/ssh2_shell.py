@@ -174,7 +174,7 @@ def open_shell(wire: socket.socket, wanted: Wanted) -> Ssh2Shell:
 
     Raises NotOurs before any login was refused, and else what netmiko and paramiko raise.
     """
-    wire.settimeout(None)
+    wire.setblocking(False)  # else the library makes it so, and undoes it late, to whoever has the number by then
     session = library.Session()
     algorithms = session.supported_algs(library.LIBSSH2_METHOD_HOSTKEY)
     session.method_pref(library.LIBSSH2_METHOD_HOSTKEY, ",".join(wanted.check.preferred(algorithms)))
