@@ -38,7 +38,7 @@ async def hold_all_workers(admin: httpx.AsyncClient, opened: Path) -> list[str]:
     """Start executions that wait for a mark, more than there can be workers, and return them."""
     waiting = workflow(step("o", "lab:once", default=f"wait:{opened}"), edges=("start -> o",))
     workflow_id = await make_workflow(admin, waiting, "waiting")
-    return [(await begin(admin, workflow_id))["id"] for _ in range(WORKERS + 1)]
+    return [(await begin(admin, workflow_id))["id"] for _ in range(4 * WORKERS)]
 
 
 async def test_hosts_that_have_not_begun_wait_at_the_back(admin: httpx.AsyncClient, tmp_path: Path) -> None:
