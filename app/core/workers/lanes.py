@@ -16,24 +16,24 @@ from rq.job import Job
 
 from app.core.queue import DEFAULT, DEVICES, HIGH, LOW
 
-STEAL_AFTER_S = 0.25
-"""How long a job must have been the first in its lane before another's worker takes it."""
+STEAL_AFTER_S, SPARE_STEALS_AFTER_S = 0.25, 0.05
+"""How long a job must have been the first in its lane before another's worker takes it, or one that is there for it."""
 
 
 def queues_of(number: int, workers: int) -> tuple[list[str], list[str]]:
     """Return the queues that one of a machine's workers waits on, and those that it looks at when it is idle.
 
-    A worker without a lane of its own (there are more workers than lanes, or it is a spare one) waits on all.
+    One without a lane of its own (there are more workers than lanes, or it is a spare one) looks at all of them.
     """
     own = [name for lane, name in enumerate(DEVICES) if lane % workers == number]
-    others = [name for name in DEVICES if name not in own]
-    return ([HIGH, DEFAULT, *own, LOW], others) if own else ([HIGH, DEFAULT, *DEVICES, LOW], [])
+    return [HIGH, DEFAULT, *own, LOW], [name for name in DEVICES if name not in own]
 
 
 class LaneQueue(Queue):
     """RQ's queue; of those that a worker names, it waits on the first ``own``, and looks at the rest when idle."""
 
     own: ClassVar[int] = 0
+    steal_after_s: ClassVar[float] = STEAL_AFTER_S
 
     @classmethod
     def dequeue_any(
@@ -49,7 +49,7 @@ class LaneQueue(Queue):
         found: tuple[Job, Queue] | None = None
         while found is None and time.monotonic() < give_up_at:
             with suppress(DequeueTimeout):
-                found = take(mine, STEAL_AFTER_S, connection, *options, **more)
+                found = take(mine, cls.steal_after_s, connection, *options, **more)
             if found is None:
                 before, seen = seen, _firsts(others, connection)
                 left = [one for one, first in zip(others, seen, strict=True) if first and first in before]

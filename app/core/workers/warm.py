@@ -27,7 +27,7 @@ from app.core.logging import get_logger
 from app.core.settings import Settings
 from app.core.workers import horse
 from app.core.workers.horse import Assignment, Habits, Horse, Report
-from app.core.workers.lanes import LaneQueue, queues_of
+from app.core.workers.lanes import SPARE_STEALS_AFTER_S, STEAL_AFTER_S, LaneQueue, queues_of
 from app.core.workers.processes import resident_bytes
 
 WORKER_TTL_S = 20
@@ -271,6 +271,7 @@ def run_worker(settings: Settings, number: int, habits: Habits, *, idle_s: int |
     mine, others = queues_of(number, settings.workers)
     redis = queue.connect(settings.require_redis())
     LaneQueue.own = len(mine)
+    LaneQueue.steal_after_s = STEAL_AFTER_S if 0 <= number < settings.workers else SPARE_STEALS_AFTER_S
     WarmWorker.habits = habits
     worker: Any = WarmWorker(
         [LaneQueue(name, connection=redis, serializer=JSONSerializer) for name in (*mine, *others)],
