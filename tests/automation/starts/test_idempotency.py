@@ -107,7 +107,7 @@ async def test_old_keys_are_purged_and_young_ones_are_not(admin: httpx.AsyncClie
     await execute(admin, workflow_id, "old")
     await age(KEPT_H + 1)
     await execute(admin, workflow_id, "young")
-    assert await upkeep.purge(app.state.redis) == 1
+    await upkeep.purge(app.state.redis)  # workers that run beside this test may have been there first
     assert [row["key"] for row in await database.fetch("SELECT key FROM idempotency_keys")] == ["young"]
 
 
