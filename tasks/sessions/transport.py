@@ -1,5 +1,6 @@
 """Chooses what carries a session: ssh2-python where it is installed and can, and paramiko everywhere else."""
 
+import logging
 import socket
 from typing import Literal
 
@@ -24,6 +25,8 @@ SETS_ITS_WIDTH = frozenset({"arista_eos", "cisco_ios", "cisco_nxos", "cisco_xe",
 PARAMIKOS_OWN = ("use_keys", "key_file", "allow_agent", "disabled_algorithms", "system_host_keys", "alt_host_keys")
 """Options of a connection that only paramiko knows."""
 MOST_MISFITS = 10_000
+
+log = logging.getLogger("opsconductor.sessions")
 
 _chosen: list[Choice] = ["auto"]
 _misfits: dict[tuple[str, int], None] = {}
@@ -75,12 +78,16 @@ class Way:
         )
         try:
             return ssh2_shell.open_shell(wire, wanted)
-        except ssh2_shell.NotOurs:
-            pass
-        if len(_misfits) < MOST_MISFITS:
-            _misfits[self._line.address, self._line.port] = None
+        except ssh2_shell.NotOurs as error:
+            self._leave_to_paramiko(error)
         connection.sock = dialing.redial(self._line, timeouts.connect_s)
         return None
+
+    def _leave_to_paramiko(self, error: ssh2_shell.NotOurs) -> None:
+        """Remember that this device is not one for ssh2-python, so that it is not dialled twice the next time."""
+        log.info("%s is left to paramiko: %s", self._line, error)
+        if len(_misfits) < MOST_MISFITS:
+            _misfits[self._line.address, self._line.port] = None
 
     def _private_key(self) -> str | None:
         login = self._login
