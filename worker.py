@@ -2,6 +2,7 @@
 
 from functools import partial
 from importlib import import_module
+from typing import cast
 
 from app.automation.executions import retention, starvation
 from app.automation.executions.engine import runtime
@@ -21,6 +22,7 @@ from app.core.workers.supervisor import supervise
 from app.credentials import vault
 from app.palette import build_catalog
 from tasks import sessions
+from tasks.sessions import transport
 
 log = get_logger(__name__)
 
@@ -48,6 +50,7 @@ def run(settings: Settings) -> int:
     vault.configure(settings.require_keyring())
     catalogue = build_catalog(settings.nodes_path)
     runtime.configure(Runtime(catalogue, settings, is_draining=horse.is_draining, spend=horse.spend))
+    transport.choose(cast(transport.Choice, settings.ssh_transport))
     events.subscribe(event_starts.SUBSCRIBER)
     bell = Bell()
     kept = Retention(days=settings.execution_retention_days, count=settings.execution_retention_count)

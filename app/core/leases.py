@@ -193,11 +193,6 @@ def begin(redis_url: str, generation: str, *, idle_s: float = IDLE_S) -> None:
     sessions.begin(ledger, SessionTimeouts(idle_s=idle_s))
 
 
-def renew(redis: Redis, generation: str) -> None:
-    """Keep what a generation holds for as long again."""
-    redis.set(f"{PREFIX}owner:{generation}", "1", px=int(OWNER_TTL_S * 1000))
-
-
 def free(redis: Redis, generation: str) -> None:
     """Give back all that a generation held or waited for; called for a process that has died."""
     redis.eval(FREE, 0, *_common(generation))

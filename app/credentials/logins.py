@@ -62,11 +62,6 @@ async def open_credential(credential_id: UUID, use: Use | None = None) -> Login:
     return login
 
 
-async def open_named(reference: str, credential_type: str, use: Use | None = None) -> Login:
-    """Open the credential of an id or a name, which must be of a type; raises NoLoginError."""
-    return await open_fitting(reference, (credential_type,), use)
-
-
 async def open_fitting(reference: str, types: Collection[str], use: Use | None = None) -> Login:
     """Open the credential of an id or a name, whose type is one of some, if any are given; raises NoLoginError."""
     (row,) = await _find_one(read_id(reference) or reference)

@@ -6,10 +6,12 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import InitVar, dataclass, field
+from itertools import chain
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from app.core.access import SYSTEM, Principal
+from app.core.batching import Batches
 from app.core.errors import AppError
 from app.credentials.logins import (
     NoLoginError,
@@ -102,12 +104,6 @@ def login_source(run: Callable[[Coroutine[Any, Any, Any]], Any], actor: Principa
     return find
 
 
-@dataclass
-class _Entry:
-    uses: list[tuple[Sealed, Use]]
-    error: Exception | None = None
-
-
 @dataclass(kw_only=True)
 class FleetLogins:
     """The logins of many hosts: found for all at once, told before they are opened, and put on record in batches.
@@ -124,13 +120,13 @@ class FleetLogins:
     _device_ids: set[str] = field(init=False)
     _found: dict[tuple[str, str | None], tuple[float, Assigned | Sealed | AppError]] = field(default_factory=dict)
     _learned: set[tuple[str, int]] = field(default_factory=set)
-    _waiting: list[_Entry] = field(default_factory=list)
+    _uses: Batches[Sequence[tuple[Sealed, Use]]] = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _turn: threading.Lock = field(default_factory=threading.Lock)
-    _surroundings: contextvars.Context = field(default_factory=contextvars.copy_context)
 
     def __post_init__(self, records: Sequence[HostRecord]) -> None:
         self._device_ids = {record.id for record in records if record.id is not None}
+        surroundings = contextvars.copy_context()  # whoever writes for all does it under the request behind the shard
+        self._uses = Batches(lambda uses: surroundings.run(self.run, lambda: record_uses([*chain(*uses)])))
 
     def identities(self, record: HostRecord, credential_type: str, explicit: str | None) -> list[LoginIdentity]:
         """Return which logins would be tried on a host; raises NoLoginError."""
@@ -147,7 +143,7 @@ class FleetLogins:
             for one in found:
                 self._teach(one)
             use = Use(actor=self.actor, details={"host": record.name, "host_key": record.key})
-            self._record([(one, use) for one in found])
+            self._uses.put([(one, use) for one in found])
         except NoLoginError:
             raise
         except AppError as error:
@@ -193,24 +189,3 @@ class FleetLogins:
         if is_new:
             with suppress(AppError):  # a damaged one opens no session either
                 self.learn(one.open().secrets())
-
-    def _record(self, uses: list[tuple[Sealed, Use]]) -> None:
-        """Put uses on record before anybody uses what was opened: one writes at a time, for all who wait."""
-        mine = _Entry(uses)
-        with self._lock:
-            self._waiting.append(mine)
-        with self._turn:
-            with self._lock:
-                batch, self._waiting = self._waiting, []
-            if batch:
-                self._write(batch)
-        if mine.error is not None:
-            raise mine.error
-
-    def _write(self, batch: Sequence[_Entry]) -> None:
-        uses = [use for entry in batch for use in entry.uses]
-        try:
-            self._surroundings.run(self.run, lambda: record_uses(uses))
-        except Exception as error:  # noqa: BLE001 — raised in the thread of each who waits
-            for entry in batch:
-                entry.error = error

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from app.core import leases
-from app.core.leases import RedisLeases, free, list_devices, renew
+from app.core.leases import RedisLeases, free, list_devices
 from app.core.settings import Settings
 from tasks.sessions.leases import Lease, Occupant
 from tests.support.placement import REPOSITORY
@@ -125,7 +125,7 @@ def test_an_owner_that_is_not_heard_from_loses_what_it_holds(
     monkeypatch.setattr(leases, "OWNER_TTL_S", 0.3)
     silent, wanted = owner("silent"), lease()
     assert silent.ask(lease()) is None
-    renew(redis, "silent")
+    silent.attend(0.02)
     assert until(lambda: owner("other").ask(wanted) is None)
     assert holders(redis) == {"d1": ["other"]}
 
@@ -222,7 +222,7 @@ def test_after_redis_lost_its_data_holders_come_before_anybody_new(
     assert holders(redis) == {"d1": ["holder"], "d2": ["other"], "d3": []}
 
     def is_granted() -> bool:
-        renew(redis, "holder")
+        holder.attend(0.02)
         return other.ask(elsewhere) is None
 
     assert until(is_granted)

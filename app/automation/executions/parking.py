@@ -12,6 +12,7 @@ from app.automation.executions import children, events, progress, standing, waki
 from app.automation.executions.approvals import service as approvals
 from app.automation.executions.changes import Claim
 from app.automation.executions.events import Event
+from app.automation.executions.handing import lock_shard
 from app.automation.executions.progress import Round
 from app.automation.executions.records import CHILD, ONCE, QUESTION, ROUND, iteration_of
 from app.automation.workflows.graph import Plan
@@ -41,18 +42,9 @@ async def park(claim: Claim, plan: Plan, hosts: Sequence[ParkedHost]) -> bool:
     In an execution that is being stopped they stay in the shard, and end with it.
     """
     async with database.transaction():
-        execution = await database.fetch_one(
-            "SELECT stop_reason FROM executions WHERE id = $1 FOR UPDATE", claim.execution_id
-        )
-        if execution is None or execution["stop_reason"]:
-            return True
-        shard = await database.fetch_one(
-            "SELECT stage_run, host_keys FROM shards WHERE id = $1 AND attempt = $2 AND status = 'running' FOR UPDATE",
-            claim.shard_id,
-            claim.attempt,
-        )
-        if shard is None:
-            return False
+        shard = await lock_shard(claim)
+        if not isinstance(shard, dict):
+            return shard == "stopping"
         leaving = [host for host in hosts if host.host_key in set(shard["host_keys"])]
         gone = {host.host_key for host in leaving}
         await database.execute(

@@ -38,7 +38,6 @@ from inventory.records import HostRecord
 from tasks import sessions
 from tasks.errors import NodeError
 from tasks.parking import Park
-from tasks.sessions import transport
 
 GONE = "gone"
 """The status of a host whose device was deleted after the execution had started."""
@@ -92,7 +91,6 @@ def walk_devices(
     """
     walkers = _walkers(performance, stage, ground, host_keys, intents)
     hosts = [walker.host for walker in walkers.values()]
-    transport.choose(cast(transport.Choice, runtime.current().settings.ssh_transport))
     logins = login_source(performance.db, performance.masker, performance.actor, hosts)
     nornir = Nornir(
         inventory=build_inventory(hosts, login_source=logins, host_keys=_host_keys(performance, hosts)),

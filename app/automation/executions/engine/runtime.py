@@ -9,6 +9,7 @@ from redis import Redis
 
 from app.automation.workflows.graph import Catalogue
 from app.core.database import DatabaseThread
+from app.core.leases import connect_briefly
 from app.core.settings import Settings
 
 CONNECTIONS = 3
@@ -37,6 +38,10 @@ class Runtime:
     def redis(self) -> Redis:
         """Return this process' client; one made before a fork must not be used after it."""
         return _redis(self.settings.require_redis(), os.getpid())
+
+    def brief_redis(self) -> Redis:
+        """Return this process' client for what can be done without Redis: it gives up soon."""
+        return _brief_redis(self.settings.require_redis(), os.getpid())
 
 
 _runtime: list[Runtime] = []
@@ -72,3 +77,9 @@ def close() -> None:
 def _redis(url: str, process: int) -> Redis:
     del process
     return Redis.from_url(url, socket_connect_timeout=5, driver_info=None)
+
+
+@lru_cache(maxsize=1)
+def _brief_redis(url: str, process: int) -> Redis:
+    del process
+    return connect_briefly(url)
