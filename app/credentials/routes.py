@@ -3,13 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from anyio import to_thread
 from litestar import Controller, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from litestar.types import ControllerRouterHandler
 
-from app.core import trials
 from app.credentials import service
 from app.credentials.schemas import (
     CredentialCreate,
@@ -92,8 +90,7 @@ class CredentialController(Controller):
         self, credential_id: FromPath[UUID], principal: Caller, redis: RedisClient
     ) -> Reply[CredentialRead]:
         """Have a credential be tried again that devices had refused; one with a new secret is so by itself."""
-        unblocked = await service.unblock_credential(credential_id, principal)
-        await to_thread.run_sync(trials.forget, redis, str(unblocked.id), unblocked.version)
+        unblocked = await service.unblock_credential(credential_id, principal, redis)
         return reply(unblocked, "It is tried again: on three devices at once, until one lets it in.")
 
     @delete("/{credential_id:uuid}", guards=[requires("credentials.credential.delete")], status_code=HTTP_200_OK)

@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from anyio import to_thread
 from piccolo.columns import Column
 from piccolo.custom_types import Combinable
+from redis import Redis
 
-from app.core import database
+from app.core import database, trials
 from app.core.access import SYSTEM, Principal
 from app.core.clock import now, uuid7
 from app.core.errors import ConflictError, Fault, NotFoundError, ValidationError
@@ -144,10 +146,14 @@ async def block_credential(credential_id: UUID, version: int, reason: str) -> No
             await _record("block", SYSTEM, row)
 
 
-async def unblock_credential(credential_id: UUID, actor: Principal) -> CredentialRead:
-    """Have a credential be tried again; raises NotFoundError."""
+async def unblock_credential(credential_id: UUID, actor: Principal, redis: Redis) -> CredentialRead:
+    """Have a credential be tried again, as if nothing had refused it; raises NotFoundError.
+
+    What was counted is forgotten before the mark goes: else the next login would set it again.
+    """
     async with database.transaction():
         row = await _find(credential_id, lock=True)
+        await to_thread.run_sync(trials.forget, redis, str(credential_id), row["version"])
         await Credential.update(_UNBLOCKED).where(Credential.id == credential_id)
         await _record("unblock", actor, row)
         row = await _find(credential_id)
