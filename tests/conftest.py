@@ -22,6 +22,7 @@ from app.core.embedded import EmbeddedServices  # noqa: E402
 from app.core.logging import configure_logging  # noqa: E402
 from app.core.queue import connect  # noqa: E402
 from app.core.settings import Settings, load_settings  # noqa: E402
+from app.credentials import vault  # noqa: E402
 from app.identity import passwords  # noqa: E402
 from tests.support import callers, servers, serving  # noqa: E402
 from tests.support.callers import AsUser  # noqa: E402
@@ -104,6 +105,7 @@ def _empty(client: Redis) -> None:
 def app(database: None, redis: Redis, settings: Settings) -> Litestar:
     """Return the application, its services in place of those its lifespan would open."""
     application = application_of(settings)
+    vault.configure(settings.require_keyring())  # a test before this one may have tried other keys
     application.state.redis = redis
     return application
 
